@@ -1,0 +1,106 @@
+"""The artefact between rooms: what ``build/<board>/<bench>/build.json`` says of a built firmware image."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import sha256, write_atomic
+from common.paths import BUILD
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    name: str  # file name
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """A built image. All sizes in bytes; files are named relative to ``folder``.
+
+    ``flash_bytes`` is everything programmed into flash, ``ram_bytes`` everything the image reserves in RAM:
+    data, bss, tensor arena and stack. ``arena_lower_bound_bytes`` is the largest sum of simultaneously live tensors.
+    """
+
+    board: str
+    bench: str
+    runtime: str
+    model: ModelInfo
+    baud: int
+    elf_sha256: str
+    flash_bytes: int
+    ram_bytes: int
+    arena_bytes: int
+    arena_lower_bound_bytes: int
+    stack_bytes: int
+    tools: dict[str, str]
+    schema: int = SCHEMA
+
+    @property
+    def folder(self) -> Path:
+        return build_folder(self.board, self.bench)
+
+    @property
+    def elf(self) -> Path:
+        return self.folder / "firmware.elf"
+
+    @property
+    def bin(self) -> Path:
+        return self.folder / "firmware.bin"
+
+    @property
+    def model_file(self) -> Path:
+        return self.folder / "model.tflite"
+
+
+def build_folder(board: str, bench: str) -> Path:
+    return BUILD / board / bench
+
+
+def save_firmware(firmware: Firmware) -> None:
+    """Write ``build.json`` and remember this build as the last one."""
+    text = json.dumps(dataclasses.asdict(firmware), indent=2) + "\n"
+    write_atomic(firmware.folder / "build.json", text)
+    write_atomic(BUILD / "last.json", json.dumps({"board": firmware.board, "bench": firmware.bench}) + "\n")
+
+
+def load_firmware(board: str, bench: str) -> Firmware:
+    """Read a build and check that its ELF is the one it speaks of.
+
+    Raises:
+        UserError: there is no such build, or it is damaged.
+    """
+    path = build_folder(board, bench) / "build.json"
+    again = f"run `invoke build --board {board} --bench {bench}`"
+    if not path.is_file():
+        raise UserError(f"no build for {board}/{bench}; {again}")
+    try:
+        data = json.loads(path.read_text())
+        if data["schema"] != SCHEMA:
+            raise ValueError(f"schema {data['schema']}")
+        firmware = Firmware(**{**data, "model": ModelInfo(**data["model"])})
+        intact = sha256(firmware.elf) == firmware.elf_sha256
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); {again}") from error
+    if not intact:
+        raise UserError(f"{firmware.elf} is not the image that {path} describes; {again}")
+    return firmware
+
+
+def last_firmware() -> Firmware | None:
+    """The last build, or None when nothing was built yet.
+
+    Raises:
+        UserError: the last build is damaged.
+    """
+    try:
+        last = json.loads((BUILD / "last.json").read_text())
+        board, bench = last["board"], last["bench"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return load_firmware(board, bench)

@@ -1,0 +1,102 @@
+"""Boards as data: ``boards/<name>/board.toml`` read into frozen dataclasses."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from common.errors import UserError
+from common.paths import BOARDS
+
+
+@dataclass(frozen=True)
+class Memory:
+    """One address range of the chip. ``origin`` and ``alias`` are addresses, ``size`` is in bytes."""
+
+    name: str
+    kind: str  # "flash" | "ram"
+    origin: int
+    size: int
+    alias: int | None = None
+
+
+@dataclass(frozen=True)
+class Core:
+    name: str  # GCC's -mcpu
+    fpu: str  # GCC's -mfpu
+    float_abi: str
+
+
+@dataclass(frozen=True)
+class Clock:
+    sysclk_hz: int
+    flash_wait_states: int
+    flash_read_bytes: int  # 8 with DBANK = 1 (factory), 16 with DBANK = 0
+    prefetch: bool
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How the debug probe on the board is recognised and which tools flash it."""
+
+    usb_vid: int
+    usb_pids: tuple[int, ...]
+    drive_labels: tuple[str, ...]
+    openocd_interface: str
+    openocd_target: str
+    pyocd_target: str
+
+
+@dataclass(frozen=True)
+class Board:
+    name: str
+    title: str
+    soc: str  # folder below firmware/soc and module below virtual/soc
+    mcu: str
+    core: Core
+    clock: Clock
+    memories: tuple[Memory, ...]
+    serial: str  # peripheral behind the probe's virtual COM port
+    probe: Probe
+
+    @cached_property
+    def flash(self) -> Memory:
+        return next(m for m in self.memories if m.kind == "flash")
+
+    @cached_property
+    def rams(self) -> tuple[Memory, ...]:
+        return tuple(m for m in self.memories if m.kind == "ram")
+
+
+def board_names() -> list[str]:
+    return sorted(path.parent.name for path in BOARDS.glob("*/board.toml"))
+
+
+def load_board(name: str) -> Board:
+    """Read one board.
+
+    Raises:
+        UserError: no such board; the message lists the ones there are.
+    """
+    if name not in board_names():
+        raise UserError(f"unknown board '{name}'; boards are: {', '.join(board_names())}")
+    data: dict[str, Any] = tomllib.loads((BOARDS / name / "board.toml").read_text())
+    probe = data["probe"]
+    return Board(
+        name=name,
+        title=data["title"],
+        soc=data["soc"],
+        mcu=data["mcu"],
+        core=Core(**data["core"]),
+        clock=Clock(**data["clock"]),
+        memories=tuple(Memory(**memory) for memory in data["memory"]),
+        serial=data["serial"],
+        probe=Probe(
+            usb_vid=probe["usb_vid"],
+            usb_pids=tuple(probe["usb_pids"]),
+            drive_labels=tuple(probe["drive_labels"]),
+            openocd_interface=probe["openocd_interface"],
+            openocd_target=probe["openocd_target"],
+            pyocd_target=probe["pyocd_target"],
+        ),
+    )

@@ -1,0 +1,23 @@
+// What the portable firmware needs from a chip. One implementation per family: firmware/soc/<family>/.
+#ifndef FIRMBENCH_SOC_H
+#define FIRMBENCH_SOC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Configure the serial port behind the debug probe: 8N1, no flow control, interrupt-driven receive.
+void soc_serial_initialize(uint32_t baud);
+
+// Send bytes; returns when the last one has been handed to the transmitter.
+void soc_serial_write(const char *bytes, size_t count);
+
+// Wait for one received byte.
+char soc_serial_read(void);
+
+// Start the free-running 1 MHz, 32-bit counter.
+void soc_timer_initialize(void);
+
+// Its value: microseconds, wraps after 71.6 minutes.
+uint32_t soc_microseconds(void);
+
+#endif
