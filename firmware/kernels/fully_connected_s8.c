@@ -1,0 +1,67 @@
+#include "fully_connected_s8.h"
+
+#include <string.h>
+
+#if defined(__ARM_FEATURE_DSP)
+#include <arm_acle.h>
+
+// Even bytes (0, 2) and odd bytes (1, 3) of a word as two signed halfwords each.
+static inline int16x2_t even_bytes(uint32_t word) {
+    return __sxtb16(word);
+}
+
+static inline int16x2_t odd_bytes(uint32_t word) {
+    int16x2_t result; // GCC does not fold the rotation into the instruction by itself
+    __asm("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(word));
+    return result;
+}
+
+static inline int32_t dot4(int32_t sum, const int8_t *weights, int16x2_t even, int16x2_t odd) {
+    uint32_t word;
+    memcpy(&word, weights, sizeof word);
+    sum = __smlad(even_bytes(word), even, sum);
+    return __smlad(odd_bytes(word), odd, sum);
+}
+
+static void dot_block(const int8_t *weights, const int8_t *input, int32_t depth, int32_t sums[FULLY_CONNECTED_UNITS]) {
+    int32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
+    for (const int8_t *end = input + depth; input != end; input += 4, weights += 16) {
+        uint32_t word;
+        memcpy(&word, input, sizeof word);
+        int16x2_t even = even_bytes(word), odd = odd_bytes(word);
+        sum0 = dot4(sum0, weights, even, odd);
+        sum1 = dot4(sum1, weights + 4, even, odd);
+        sum2 = dot4(sum2, weights + 8, even, odd);
+        sum3 = dot4(sum3, weights + 12, even, odd);
+    }
+    sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
+}
+#else
+static void dot_block(const int8_t *weights, const int8_t *input, int32_t depth, int32_t sums[FULLY_CONNECTED_UNITS]) {
+    for (int32_t i = 0; i < depth; i += 4) {
+        for (int32_t unit = 0; unit < FULLY_CONNECTED_UNITS; unit++) {
+            for (int32_t j = 0; j < 4; j++) {
+                sums[unit] += input[i + j] * *weights++;
+            }
+        }
+    }
+}
+#endif
+
+void fully_connected_s8(const FullyConnected *layer, const int8_t *input, int8_t *output) {
+    for (int32_t batch = 0; batch < layer->batches; batch++, input += layer->input_stride) {
+        const int8_t *weights = layer->weights;
+        for (int32_t unit = 0; unit < layer->units; unit += FULLY_CONNECTED_UNITS) {
+            int32_t count = layer->units - unit < FULLY_CONNECTED_UNITS ? layer->units - unit : FULLY_CONNECTED_UNITS;
+            int32_t sums[FULLY_CONNECTED_UNITS] = {0};
+            memcpy(sums, layer->bias + unit, (size_t)count * sizeof sums[0]);
+            dot_block(weights, input, layer->depth, sums);
+            weights += FULLY_CONNECTED_UNITS * layer->depth;
+            for (int32_t i = 0; i < count; i++) {
+                Rescale rescale = layer->rescale[layer->per_channel ? unit + i : 0];
+                int32_t value = requantize(sums[i], rescale) + layer->output_zero_point;
+                *output++ = clamp_s8(value, layer->activation_min, layer->activation_max);
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+// LPUART1, wired to the debug probe's virtual COM port.
+#ifndef FIRMBENCH_STM32L4PLUS_SERIAL_H
+#define FIRMBENCH_STM32L4PLUS_SERIAL_H
+
+void lpuart1_handler(void);
+
+#endif

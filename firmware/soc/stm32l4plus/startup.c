@@ -1,0 +1,51 @@
+// Reset, vector table and C run-time set-up.
+#include <stdint.h>
+#include <string.h>
+
+#include "clock.h"
+#include "faults.h"
+#include "registers.h"
+#include "serial.h"
+
+// Set by the linker script.
+extern uint32_t stack_top[];
+extern uint8_t data_start[], data_end[], data_load[], bss_start[], bss_end[];
+
+extern int main(void);
+
+static void initialize_memory(void) {
+    memcpy(data_start, data_load, (size_t)(data_end - data_start));
+    memset(bss_start, 0, (size_t)(bss_end - bss_start));
+}
+
+// The linker script's entry point.
+_Noreturn void reset_handler(void);
+
+void reset_handler(void) {
+    SCB_CPACR |= SCB_CPACR_FPU; // before any instruction that may use the FPU
+    __asm volatile("dsb\n isb" ::: "memory");
+    SCB_SHCSR |= SCB_SHCSR_FAULTS;
+    clock_initialize(); // before the copies: they run faster afterwards
+    initialize_memory();
+    main();
+    for (;;) {
+    }
+}
+
+typedef void (*Handler)(void);
+
+typedef struct {
+    uint32_t *stack;
+    Handler system[15];
+    Handler irq[IRQ_COUNT];
+} VectorTable;
+
+__attribute__((section(".vectors"), used)) static const VectorTable vector_table = {
+    .stack = stack_top,
+    .system = {reset_handler, unexpected_handler, hard_fault_handler, memory_fault_handler, bus_fault_handler,
+               usage_fault_handler, 0, 0, 0, 0, unexpected_handler, unexpected_handler, 0, unexpected_handler,
+               unexpected_handler},
+    .irq = {[0 ... LPUART1_IRQ - 1] = unexpected_handler,
+            [LPUART1_IRQ] = lpuart1_handler,
+            [LPUART1_IRQ + 1 ... IRQ_COUNT - 1] = unexpected_handler},
+};

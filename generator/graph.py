@@ -1,0 +1,74 @@
+"""The model as the importer leaves it: typed tensors and operators, nothing else."""
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Affine quantisation: real = scale x (q - zero_point), one pair or one per index of ``axis``."""
+
+    scales: NDArray[np.float32]
+    zero_points: NDArray[np.int64]
+    axis: int
+
+    @property
+    def per_channel(self) -> bool:
+        return len(self.scales) > 1
+
+    @property
+    def scale(self) -> np.float32:
+        return np.float32(self.scales[0])
+
+    @property
+    def zero_point(self) -> int:
+        return int(self.zero_points[0])
+
+
+@dataclass(frozen=True)
+class Tensor:
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str  # numpy's name where it has one, else TFLite's in lower case
+    quantization: Quantization | None
+    data: NDArray[Any] | None  # constants only
+
+    @property
+    def elements(self) -> int:
+        return prod(self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}{list(self.shape)}"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator. ``inputs`` holds -1 for an absent optional tensor; ``options`` are the flatbuffer's fields."""
+
+    index: int
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Graph:
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    def input(self, operator: Operator, position: int) -> Tensor | None:
+        """The operator's input tensor at ``position``, or None where it has none."""
+        if position >= len(operator.inputs) or operator.inputs[position] < 0:
+            return None
+        return self.tensors[operator.inputs[position]]
+
+    def output(self, operator: Operator, position: int = 0) -> Tensor:
+        return self.tensors[operator.outputs[position]]

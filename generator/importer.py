@@ -1,0 +1,124 @@
+"""``.tflite`` flatbuffer -> `Graph`. The schema comes from the PyPI package ``tflite``; no TensorFlow is needed."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tflite
+
+from common.errors import UserError
+from generator.graph import Graph, Operator, Quantization, Tensor
+
+IDENTIFIER = b"TFL3"
+
+DTYPES = {
+    value: name.lower() for name, value in vars(tflite.TensorType).items() if isinstance(value, int)
+}
+OPERATOR_NAMES = {
+    value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
+}
+# The options an operator module reads: operator -> (options table, {our name: the table's accessor}).
+OPTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
+    "FULLY_CONNECTED": (
+        tflite.FullyConnectedOptions,
+        {"activation": "FusedActivationFunction", "weights_format": "WeightsFormat"},
+    ),
+}
+
+
+def read_graph(path: Path) -> Graph:
+    """Read the only subgraph of a model.
+
+    Raises:
+        UserError: the file is missing, empty, not a TFLite flatbuffer, damaged, or has several subgraphs.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read model {path}: {error.strerror}") from error
+    if len(content) < 8 or content[4:8] != IDENTIFIER:
+        raise UserError(f"{path} is not a TensorFlow Lite model: bytes 4..7 are not 'TFL3'")
+    try:
+        return _graph(tflite.Model.GetRootAsModel(content, 0))
+    except (struct.error, IndexError, KeyError, ValueError, TypeError, OverflowError, AttributeError, MemoryError) as error:
+        raise UserError(f"{path} is truncated or damaged: {error}; copy or convert the model again") from error
+
+
+def _graph(model: Any) -> Graph:
+    if model.SubgraphsLength() != 1:
+        raise ValueError(f"{model.SubgraphsLength()} subgraphs, exactly 1 is supported")
+    subgraph = model.Subgraphs(0)
+    tensors = tuple(_tensor(model, subgraph.Tensors(i), i) for i in range(subgraph.TensorsLength()))
+    operators = tuple(_operator(model, subgraph.Operators(i), i) for i in range(subgraph.OperatorsLength()))
+    graph = Graph(tensors, operators, _indices(subgraph.InputsAsNumpy()), _indices(subgraph.OutputsAsNumpy()))
+    _check_references(graph)
+    return graph
+
+
+def _tensor(model: Any, source: Any, index: int) -> Tensor:
+    dtype = DTYPES[source.Type()]
+    shape = _indices(source.ShapeAsNumpy())
+    if any(size < 0 for size in shape):
+        raise ValueError(f"tensor {index} has the shape {shape}")
+    buffer = model.Buffers(source.Buffer())
+    data = None
+    if buffer is not None and buffer.DataLength() > 0:
+        raw = buffer.DataAsNumpy().tobytes()
+        if hasattr(np, dtype):
+            data = np.frombuffer(raw, dtype=np.dtype(dtype).newbyteorder("<"))
+            if data.size != int(np.prod(shape)):
+                raise ValueError(f"tensor {index} has {data.size} values for the shape {shape}")
+            data = data.reshape(shape)
+        else:
+            data = np.frombuffer(raw, dtype=np.uint8)
+    name = (source.Name() or b"").decode(errors="replace")
+    return Tensor(index, name, shape, dtype, _quantization(source.Quantization(), index), data)
+
+
+def _quantization(source: Any, index: int) -> Quantization | None:
+    if source is None or source.ScaleLength() == 0:
+        return None
+    scales = source.ScaleAsNumpy().astype(np.float32)
+    zero_points = (
+        source.ZeroPointAsNumpy().astype(np.int64)
+        if source.ZeroPointLength()
+        else np.zeros(len(scales), dtype=np.int64)
+    )
+    if len(zero_points) != len(scales):
+        raise ValueError(f"tensor {index} has {len(scales)} scales and {len(zero_points)} zero points")
+    if not np.all(np.isfinite(scales)) or np.any(scales <= 0):
+        raise ValueError(f"tensor {index} has a scale that is not a positive number")
+    return Quantization(scales, zero_points, source.QuantizedDimension())
+
+
+def _operator(model: Any, source: Any, index: int) -> Operator:
+    code = model.OperatorCodes(source.OpcodeIndex())
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    name = OPERATOR_NAMES.get(number, f"BUILTIN_{number}")
+    if name == "CUSTOM":
+        name = f"CUSTOM:{(code.CustomCode() or b'').decode(errors='replace')}"
+    options = {}
+    table = source.BuiltinOptions()
+    if name in OPTIONS and table is not None:
+        kind, accessors = OPTIONS[name]
+        typed = kind()
+        typed.Init(table.Bytes, table.Pos)
+        options = {ours: getattr(typed, accessor)() for ours, accessor in accessors.items()}
+    return Operator(index, name, _indices(source.InputsAsNumpy()), _indices(source.OutputsAsNumpy()), options)
+
+
+def _indices(array: Any) -> tuple[int, ...]:
+    return () if isinstance(array, int) else tuple(int(value) for value in array)
+
+
+def _check_references(graph: Graph) -> None:
+    count = len(graph.tensors)
+    used = [*graph.inputs, *graph.outputs]
+    for operator in graph.operators:
+        used += [index for index in operator.inputs if index != -1]
+        used += operator.outputs
+    if any(not 0 <= index < count for index in used):
+        raise ValueError("an operator refers to a tensor that does not exist")
+    if not graph.inputs or not graph.outputs:
+        raise ValueError("the model has no input or no output")

@@ -1,0 +1,69 @@
+"""Runs PlatformIO, offline, with everything it writes below ``build/``."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import write_atomic
+from common.paths import BUILD
+
+COMPILER = "arm-none-eabi-gcc"
+OVERFLOW = re.compile(r"region [`'](\w+)' overflowed by (\d+) bytes")
+TAIL_LINES = 12
+
+
+def require_compiler() -> str:
+    """The compiler's version line.
+
+    Raises:
+        UserError: it is not on PATH.
+    """
+    if shutil.which(COMPILER) is None:
+        raise UserError(
+            f"{COMPILER} is not on PATH; on Debian or Ubuntu run:"
+            " sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
+        )
+    answer = subprocess.run([COMPILER, "--version"], capture_output=True, text=True, check=False)
+    return answer.stdout.splitlines()[0] if answer.stdout else "unknown"
+
+
+def run(project: Path, *arguments: str) -> str:
+    """``pio run`` in a project folder; returns what it printed and keeps it in ``platformio.log``.
+
+    Raises:
+        UserError: the image does not fit the board's memories (says by how much), or any other failure, with the end
+            of the log.
+    """
+    environment = {
+        **os.environ,
+        "PLATFORMIO_CORE_DIR": str(BUILD / "pio-core"),
+        "PLATFORMIO_WORKSPACE_DIR": str(project / ".pio"),
+        "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no",
+        "PLATFORMIO_SETTING_CHECK_PLATFORMIO_INTERVAL": "99999",
+        "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true",
+        "PLATFORMIO_NO_ANSI": "true",
+    }
+    command = [sys.executable, "-m", "platformio", "run", *arguments]
+    answer = subprocess.run(
+        command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    log = project / "platformio.log"
+    write_atomic(log, answer.stdout)
+    if answer.returncode != 0:
+        raise UserError(_reason(answer.stdout, log))
+    return answer.stdout
+
+
+def _reason(output: str, log: Path) -> str:
+    overflows = OVERFLOW.findall(output)
+    if overflows:
+        parts = " and ".join(f"{region} by {int(count):,} bytes" for region, count in dict(overflows).items())
+        return f"the firmware is too large: it exceeds {parts}; choose a smaller model or a larger board"
+    errors = [line for line in output.splitlines() if "error" in line.lower()]
+    lines = errors or output.strip().splitlines()
+    shown = "\n".join(f"  {line}" for line in lines[:TAIL_LINES])
+    return f"PlatformIO failed; the whole log is {log}:\n{shown}"

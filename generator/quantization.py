@@ -1,0 +1,71 @@
+"""Quantisation arithmetic, exactly as TensorFlow Lite Micro prepares it for its reference kernels."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from generator.graph import Quantization
+
+INT8_MIN, INT8_MAX = -128, 127
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """A positive real factor as ``multiplier`` x 2^(``shift`` - 31); ``multiplier`` is 0 or in [2^30, 2^31)."""
+
+    multiplier: int
+    shift: int
+
+
+def rescale_of(factor: float) -> Rescale:
+    """Fixed-point form of a float64 factor >= 0.
+
+    Source: ``QuantizeMultiplier``, tensorflow/lite/kernels/internal/quantization_util.cc.
+
+    Raises:
+        ValueError: the factor needs a left shift by more than 30.
+    """
+    if factor == 0:
+        return Rescale(0, 0)
+    fraction, shift = math.frexp(factor)
+    multiplier = math.floor(fraction * 2**31 + 0.5)  # exact: the fraction has 53 bits
+    if multiplier == 2**31:
+        multiplier //= 2
+        shift += 1
+    if shift < -31:
+        return Rescale(0, 0)
+    if shift > 30:
+        raise ValueError(f"the factor {factor:g} between its scales is too large")
+    return Rescale(multiplier, shift)
+
+
+def round_half_away(value: float) -> int:
+    """C's ``round``."""
+    return int(math.copysign(math.floor(abs(value) + 0.5), value))
+
+
+def quantize_value(value: float, quantization: Quantization) -> int:
+    """One real value as an int32 quantised value, not clamped; the division is in float32 like TFLite's ``Quantize``."""
+    return quantization.zero_point + round_half_away(float(np.float32(value) / quantization.scale))
+
+
+ACTIVATION_NAMES = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
+# Real bounds of a fused activation; None: none on that side.
+ACTIVATION_BOUNDS: dict[int, tuple[float | None, float | None]] = {
+    0: (None, None),
+    1: (0.0, None),
+    2: (-1.0, 1.0),
+    3: (0.0, 6.0),
+}
+
+
+def activation_range(activation: int, output: Quantization) -> tuple[int, int]:
+    """Quantised int8 bounds of a fused activation.
+
+    Source: ``CalculateActivationRangeQuantized``, tensorflow/lite/kernels/kernel_util.cc.
+    """
+    low, high = ACTIVATION_BOUNDS[activation]
+    minimum = INT8_MIN if low is None else max(INT8_MIN, quantize_value(low, output))
+    maximum = INT8_MAX if high is None else min(INT8_MAX, quantize_value(high, output))
+    return minimum, maximum

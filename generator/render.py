@@ -1,0 +1,138 @@
+"""Program, plan, board and benchmark -> the files of a PlatformIO project. All text comes from ``templates/``."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from common.artifact import ModelInfo
+from common.benchmark import Benchmark
+from common.board import Board, Memory
+from common.files import write_if_changed
+from common.paths import ROOT, TEMPLATES
+from generator.plan import Plan
+from generator.program import Constant, Program
+
+STACK_BYTES = 4096
+VALUES_PER_LINE = 32
+C_TYPES = {"int8": "int8_t", "int32": "int32_t", "float32": "float"}
+
+
+def ram_region(board: Board) -> Memory:
+    """The board's RAMs as one region, as far as they lie behind each other."""
+    first, *rest = sorted(board.rams, key=lambda ram: ram.origin)
+    end = first.origin + first.size
+    for ram in rest:
+        if ram.origin == end:
+            end += ram.size
+    return Memory("ram", "ram", first.origin, end - first.origin)
+
+
+def write_project(
+    folder: Path, program: Program, plan: Plan, model: ModelInfo, board: Board, benchmark: Benchmark
+) -> None:
+    """Write ``platformio.ini``, the board manifest and ``gen/`` below ``folder``; unchanged files are not touched."""
+    for path, text in render_project(folder, program, plan, model, board, benchmark).items():
+        write_if_changed(folder / path, text)
+
+
+def render_project(
+    folder: Path, program: Program, plan: Plan, model: ModelInfo, board: Board, benchmark: Benchmark
+) -> dict[str, str]:
+    """Relative path -> text of every generated file. Same arguments, same text."""
+    environment = _environment()
+    root = Path(os.path.relpath(ROOT, folder)).as_posix()
+    context: dict[str, Any] = {
+        "program": program,
+        "plan": plan,
+        "model": model,
+        "board": board,
+        "benchmark": benchmark,
+        "constants": [constant for step in program.steps for constant in step.constants],
+        "headers": sorted({step.header for step in program.steps}),
+        "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), ram_region(board)],
+        "stack_bytes": STACK_BYTES,
+        "root": root,
+        "gen_from_src": Path(os.path.relpath(folder / "gen", ROOT / "firmware")).as_posix(),
+    }
+    generated = {
+        "gen/board_config.h": "board_config.h.j2",
+        "gen/benchmark_config.h": "benchmark_config.h.j2",
+        "gen/model.h": "model.h.j2",
+        "gen/model.c": "model.c.j2",
+        "gen/weights.h": "weights.h.j2",
+        "gen/weights.c": "weights.c.j2",
+        "gen/submitter_implemented.c": "submitter_implemented.c.j2",
+        "gen/memory.ld": "memory.ld.j2",
+        "platformio.ini": "platformio.ini.j2",
+    }
+    files = {path: environment.get_template(template).render(context) for path, template in generated.items()}
+    files[f"boards/{board.name}.json"] = json.dumps(board_manifest(board), indent=2) + "\n"
+    return files
+
+
+def board_manifest(board: Board) -> dict[str, Any]:
+    """PlatformIO's description of a board."""
+    return {
+        "build": {
+            "mcu": board.mcu.lower(),
+            "cpu": board.core.name,
+            "fpu": board.core.fpu,
+            "float_abi": board.core.float_abi,
+            "f_cpu": f"{board.clock.sysclk_hz}L",
+        },
+        "frameworks": [],
+        "name": board.title,
+        "platforms": ["firmbench", "ststm32"],
+        "upload": {
+            "maximum_size": board.flash.size,
+            "maximum_ram_size": ram_region(board).size,
+            "offset_address": f"0x{board.flash.origin:08x}",
+            "openocd_interface": board.probe.openocd_interface,
+            "openocd_target": board.probe.openocd_target,
+            "pyocd_target": board.probe.pyocd_target,
+            "protocol": "mass-storage",
+            "protocols": ["mass-storage", "st-flash", "openocd", "pyocd"],
+        },
+        "url": "https://www.st.com/en/evaluation-tools/nucleo-l4r5zi.html",
+        "vendor": "STMicroelectronics",
+    }
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters["c_float"] = c_float
+    environment.filters["c_type"] = C_TYPES.__getitem__
+    environment.filters["element_type"] = element_type
+    environment.filters["initializer_lines"] = initializer_lines
+    return environment
+
+
+def c_float(value: np.float32) -> str:
+    """A float32 as a C literal that reads back as the same float32."""
+    return f"{float(value).hex()}f"
+
+
+def element_type(constant: Constant) -> str:
+    return "Rescale" if isinstance(constant.values, tuple) else C_TYPES[constant.values.dtype.name]
+
+
+def initializer_lines(constant: Constant) -> Iterator[str]:
+    """The lines of a C initialiser list."""
+    if isinstance(constant.values, tuple):
+        texts = [f"{{{rescale.multiplier}, {rescale.shift}}}" for rescale in constant.values]
+    else:
+        texts = [str(value) for value in constant.values.tolist()]
+    for start in range(0, len(texts), VALUES_PER_LINE):
+        yield ", ".join(texts[start : start + VALUES_PER_LINE]) + ","
