@@ -121,4 +121,3 @@ def image_sizes(elf: Path) -> tuple[int, int]:
             section["sh_size"] for section in map(image.get_section_by_name, (".stack", ".data", ".bss")) if section
         )
     return flash, ram
-

@@ -11,13 +11,11 @@ from common.errors import UserError
 from generator.graph import Graph, Operator, Quantization, Tensor
 
 IDENTIFIER = b"TFL3"
+# What reading a damaged flatbuffer may raise.
+DAMAGE = (struct.error, IndexError, KeyError, ValueError, TypeError, OverflowError, AttributeError, MemoryError)
 
-DTYPES = {
-    value: name.lower() for name, value in vars(tflite.TensorType).items() if isinstance(value, int)
-}
-OPERATOR_NAMES = {
-    value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
-}
+DTYPES = {value: name.lower() for name, value in vars(tflite.TensorType).items() if isinstance(value, int)}
+OPERATOR_NAMES = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
 # The options an operator module reads: operator -> (options table, {our name: the table's accessor}).
 OPTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
     "FULLY_CONNECTED": (
@@ -41,7 +39,7 @@ def read_graph(path: Path) -> Graph:
         raise UserError(f"{path} is not a TensorFlow Lite model: bytes 4..7 are not 'TFL3'")
     try:
         return _graph(tflite.Model.GetRootAsModel(content, 0))
-    except (struct.error, IndexError, KeyError, ValueError, TypeError, OverflowError, AttributeError, MemoryError) as error:
+    except DAMAGE as error:
         raise UserError(f"{path} is truncated or damaged: {error}; copy or convert the model again") from error
 
 

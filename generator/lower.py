@@ -29,7 +29,9 @@ def lower(graph: Graph) -> Program:
             continue
         missing = [index for index in result.inputs if index not in home]
         if missing:
-            raise UserError(f"operator {operator.index} {operator.name} reads tensor {missing[0]} before it is computed")
+            raise UserError(
+                f"operator {operator.index} {operator.name} reads tensor {missing[0]} before it is computed"
+            )
         for index in result.inputs:
             needed = _bytes(graph.tensors[index]) + result.read_past
             bytes_of[home[index]] = max(bytes_of[home[index]], needed)

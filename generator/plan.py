@@ -10,7 +10,7 @@ ALIGNMENT = 4  # bytes: kernels load words
 
 @dataclass(frozen=True)
 class Lifetime:
-    """A buffer is live from step ``first`` to step ``last``, both included; ``bytes`` is a multiple of the alignment."""
+    """A buffer is live from step ``first`` to step ``last``, both included; ``bytes`` is aligned."""
 
     name: str
     bytes: int
@@ -23,7 +23,7 @@ class Lifetime:
 
 @dataclass(frozen=True)
 class Plan:
-    """``arena_bytes`` is what the offsets need, ``lower_bound_bytes`` the largest sum of simultaneously live buffers."""
+    """``arena_bytes``: what the offsets need. ``lower_bound_bytes``: the largest sum of simultaneously live buffers."""
 
     offsets: dict[str, int]
     lifetimes: tuple[Lifetime, ...]
@@ -34,8 +34,8 @@ class Plan:
 def lifetimes(program: Program) -> tuple[Lifetime, ...]:
     """When each buffer holds something that is still needed.
 
-    The model's input stays live to the end: `th_infer` runs many times on one loaded input, and every run must yield the
-    same output. The model's output is live after the last step, for `th_results`.
+    The model's input stays live to the end: `th_infer` runs many times on one loaded input, and every run must yield
+    the same output. The model's output is live after the last step, for `th_results`.
     """
     end = len(program.steps)
     first: dict[str, int] = {program.input.buffer: 0}

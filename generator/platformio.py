@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from common.errors import UserError
@@ -31,15 +32,16 @@ def require_compiler() -> str:
     return answer.stdout.splitlines()[0] if answer.stdout else "unknown"
 
 
-def run(project: Path, *arguments: str) -> str:
-    """``pio run`` in a project folder; returns what it printed and keeps it in ``platformio.log``.
+def run(project: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    """``pio run`` in a project folder, with extra environment variables; keeps what it printed in ``platformio.log``.
 
     Raises:
         UserError: the image does not fit the board's memories (says by how much), or any other failure, with the end
             of the log.
     """
-    environment = {
+    variables = {
         **os.environ,
+        **(environment or {}),
         "PLATFORMIO_CORE_DIR": str(BUILD / "pio-core"),
         "PLATFORMIO_WORKSPACE_DIR": str(project / ".pio"),
         "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no",
@@ -49,13 +51,12 @@ def run(project: Path, *arguments: str) -> str:
     }
     command = [sys.executable, "-m", "platformio", "run", *arguments]
     answer = subprocess.run(
-        command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command, cwd=project, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     log = project / "platformio.log"
     write_atomic(log, answer.stdout)
     if answer.returncode != 0:
         raise UserError(_reason(answer.stdout, log))
-    return answer.stdout
 
 
 def _reason(output: str, log: Path) -> str:

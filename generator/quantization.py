@@ -46,7 +46,7 @@ def round_half_away(value: float) -> int:
 
 
 def quantize_value(value: float, quantization: Quantization) -> int:
-    """One real value as an int32 quantised value, not clamped; the division is in float32 like TFLite's ``Quantize``."""
+    """One real value as a quantised value, not clamped; the division is in float32 like TFLite's ``Quantize``."""
     return quantization.zero_point + round_half_away(float(np.float32(value) / quantization.scale))
 
 

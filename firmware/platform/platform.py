@@ -1,7 +1,6 @@
 """PlatformIO development platform: builds with the compiler on PATH and the SCons from PyPI, without a registry."""
 
 import json
-import os
 import shutil
 import tempfile
 from importlib.util import find_spec
@@ -50,5 +49,5 @@ class FirmbenchPlatform(PlatformBase):  # type: ignore[misc]  # PlatformIO has n
         (staging / ".piopm").write_text(json.dumps({"type": "tool", "name": name, "version": version, "spec": spec}))
         (staging / "scons.py").write_text(SCONS_LAUNCHER)
         shutil.rmtree(target, ignore_errors=True)
-        os.replace(staging, target)
+        staging.replace(target)
         self.pm.memcache_reset()

@@ -182,5 +182,3 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
         macs=layer.input.elements * units,
         read_past=padded_depth(depth) - depth,
     )
-
-

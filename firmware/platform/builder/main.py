@@ -1,5 +1,7 @@
 """SCons script of the development platform: how sources become ``firmware.elf`` and ``firmware.bin``."""
 
+import os
+
 from SCons.Script import (  # type: ignore[attr-defined]
     AlwaysBuild,
     Builder,
@@ -67,25 +69,29 @@ AlwaysBuild(env.Alias("nobuild", image))
 buildprog = env.Alias("buildprog", image, image)
 env.AddPlatformTarget("size", program, env.VerboseAction("$SIZEPRINTCMD", "Calculating size $SOURCE"), "Program Size")
 
-protocol = env.subst("$UPLOAD_PROTOCOL")
+# What is programmed is the image that build.json describes, not whatever a rebuild would make of changed sources.
+image_file = "$PROJECT_DIR/firmware.bin"
+offset = board.get("upload.offset_address")
+copy = "import os, shutil, sys; shutil.copy(*sys.argv[1:]); os.sync()"
 uploaders = {
-    "st-flash": 'st-flash --reset write "$SOURCE" ' + str(board.get("upload.offset_address")),
+    "mass-storage": f'$PYTHONEXE -c "{copy}" "{image_file}" "{os.environ.get("FIRMBENCH_UPLOAD_DRIVE", "")}"',
+    "st-flash": f'st-flash --reset write "{image_file}" {offset}',
     "openocd": (
-        f'openocd -f {board.get("upload.openocd_interface")} -f {board.get("upload.openocd_target")} '
-        f'-c "program {{$SOURCE}} verify reset {board.get("upload.offset_address")}; shutdown"'
+        f"openocd -f {board.get('upload.openocd_interface')} -f {board.get('upload.openocd_target')} "
+        f'-c "program {{{image_file}}} verify reset {offset}; shutdown"'
     ),
     "pyocd": (
-        f'pyocd load --no-wait --target {board.get("upload.pyocd_target")} '
-        f'--base-address {board.get("upload.offset_address")} "$SOURCE"'
+        f'pyocd load --no-wait --target {board.get("upload.pyocd_target")} --base-address {offset} "{image_file}"'
     ),
 }
-if protocol in uploaders:
-    action = env.VerboseAction(uploaders[protocol], f"Flashing with {protocol}")
-    env.AddPlatformTarget("upload", image, action, "Upload")
-elif protocol == "mass-storage":
-    # UPLOAD_PORT is the mounted drive; the caller has checked that it is one.
-    action = env.VerboseAction('$PYTHONEXE -c "import shutil, sys; shutil.copy(sys.argv[1], sys.argv[2])" '
-                               '"$SOURCE" "$UPLOAD_PORT"', "Copying to $UPLOAD_PORT")
-    env.AddPlatformTarget("upload", image, action, "Upload")
+protocol = os.environ.get("FIRMBENCH_UPLOAD_PROTOCOL") or env.subst("$UPLOAD_PROTOCOL")
+if protocol not in uploaders or (protocol == "mass-storage" and not os.environ.get("FIRMBENCH_UPLOAD_DRIVE")):
+    uploaders[protocol] = "$PYTHONEXE -c \"import sys; sys.exit('error: upload with: invoke flash')\""
+env.AddPlatformTarget(
+    "upload",
+    None,
+    env.VerboseAction(uploaders[protocol], f"Programming with {protocol}"),
+    "Program the board",
+)
 
 Default([buildprog])

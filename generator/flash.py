@@ -1,0 +1,110 @@
+"""Programming a real board through PlatformIO's upload target."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.artifact import Firmware
+from common.board import Board
+from common.errors import UserError
+from generator import platformio
+
+MASS_STORAGE = "mass-storage"
+TOOLS = {"st-flash": "stlink-tools", "openocd": "openocd", "pyocd": "pyocd"}  # command -> Debian or PyPI package
+METHODS = (MASS_STORAGE, *TOOLS)
+# What an ST-LINK drive holds besides free space (UM2179, and seen on other ST-LINK/V2-1 boards).
+DRIVE_MARKS = ("DETAILS.TXT", "MBED.HTM")
+FAILURE_FILE = "FAIL.TXT"
+FAILURE_WAIT_S = 3.0
+
+
+@dataclass(frozen=True)
+class Method:
+    """``drive``: the mounted drive for mass storage, else None."""
+
+    name: str
+    drive: Path | None = None
+
+
+def flash(firmware: Firmware, board: Board, via: str | None, drive: Path | None) -> str:
+    """Program ``firmware.bin`` and return one sentence on what was done.
+
+    Raises:
+        UserError: no method works here, the tool failed (its own words are shown), or the board refused the image.
+    """
+    method = choose(board, via, drive)
+    environment = {"FIRMBENCH_UPLOAD_PROTOCOL": method.name, "FIRMBENCH_UPLOAD_DRIVE": str(method.drive or "")}
+    platformio.run(firmware.folder, "-t", "nobuild", "-t", "upload", environment=environment)
+    if method.drive is None:
+        return f"programmed {board.title} with {method.name}"
+    _check_drive(method.drive)
+    return f"copied firmware.bin to {method.drive}, which did not report a failure"
+
+
+def choose(board: Board, via: str | None, drive: Path | None) -> Method:
+    """The asked-for method, else the board's drive if it is mounted, else the first tool on PATH."""
+    if via is not None and via not in METHODS:
+        raise UserError(f"unknown flash method '{via}'; methods are: {', '.join(METHODS)}")
+    if drive is not None:
+        if via not in (None, MASS_STORAGE):
+            raise UserError(f"a drive is for {MASS_STORAGE}, not for {via}")
+        return Method(MASS_STORAGE, _checked_drive(drive))
+    if via == MASS_STORAGE:
+        mounted = find_drive(board)
+        if mounted is None:
+            labels = ", ".join(board.probe.drive_labels)
+            raise UserError(f"no drive of {board.title} is mounted (labels: {labels}); plug it in or give --drive DIR")
+        return Method(MASS_STORAGE, mounted)
+    if via is not None:
+        if shutil.which(via) is None:
+            raise UserError(f"{via} is not on PATH; install {TOOLS[via]} or choose another --via")
+        return Method(via)
+    mounted = find_drive(board)
+    if mounted is not None:
+        return Method(MASS_STORAGE, mounted)
+    for tool in TOOLS:
+        if shutil.which(tool) is not None:
+            return Method(tool)
+    raise UserError(
+        f"no way to program {board.title}: its drive is not mounted and none of {', '.join(TOOLS)} is on PATH;"
+        " mount the drive, or run: sudo apt-get install stlink-tools"
+    )
+
+
+def mount_points() -> Iterable[Path]:
+    """Folders where desktop systems mount removable drives."""
+    user = os.environ.get("USER", "root")
+    for parent in (Path("/media") / user, Path("/run/media") / user, Path("/media"), Path("/Volumes")):
+        if parent.is_dir():
+            yield from sorted(path for path in parent.iterdir() if path.is_dir())
+
+
+def find_drive(board: Board) -> Path | None:
+    return next(
+        (path for path in mount_points() if path.name in board.probe.drive_labels and _is_probe_drive(path)), None
+    )
+
+
+def _is_probe_drive(path: Path) -> bool:
+    return any((path / mark).is_file() for mark in DRIVE_MARKS)
+
+
+def _checked_drive(path: Path) -> Path:
+    if not path.is_dir():
+        raise UserError(f"the drive {path} does not exist or is not a folder")
+    if not _is_probe_drive(path):
+        raise UserError(f"{path} is not a debug probe's drive: it holds none of {', '.join(DRIVE_MARKS)}")
+    return path.resolve()
+
+
+def _check_drive(drive: Path) -> None:
+    """The probe reports a refused image by a file that appears when the drive is mounted again."""
+    deadline = time.monotonic() + FAILURE_WAIT_S
+    while time.monotonic() < deadline:
+        failure = drive / FAILURE_FILE
+        if failure.is_file():
+            raise UserError(f"the board refused the image: {failure.read_text(errors='replace').strip()}")
+        time.sleep(0.2)

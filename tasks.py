@@ -1,0 +1,231 @@
+"""The command line: `invoke --list`. Each task checks nothing and knows nothing itself, it calls one function."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke import Collection, Exit, task
+from invoke.context import Context
+
+from common.console import console
+from common.errors import UserError
+
+DEFAULT_BOARD = "nucleo_l4r5zi"
+DEFAULT_BENCH = "ad"
+INTERRUPTED = 130  # the shell's exit code for Ctrl-C
+
+BOARD_HELP = f"board folder below boards/ (default {DEFAULT_BOARD})"
+BENCH_HELP = f"benchmark: a file below benchmarks/ (default {DEFAULT_BENCH})"
+MODEL_HELP = "a .tflite model instead of the one shipped for the benchmark"
+RUNTIME_HELP = "how the model runs: aot (compiled ahead of time)"
+PORT_HELP = (
+    "serial device, socket://host:port, rfc2217://host:port or virtual (default: the plugged-in board, else virtual)"
+)
+
+
+def friendly(function: Callable[..., None]) -> Callable[..., None]:
+    """Turn what a user can cause into one line on standard error and an honest exit code."""
+
+    @functools.wraps(function)
+    def wrapper(*arguments: Any, **options: Any) -> None:
+        try:
+            function(*arguments, **options)
+        except UserError as error:
+            raise Exit(f"error: {error}", code=1) from None
+        except KeyboardInterrupt:
+            raise Exit("interrupted", code=INTERRUPTED) from None
+
+    return wrapper
+
+
+def _build(board: str | None, bench: str | None, model: str | None, runtime: str) -> Any:
+    from common.benchmark import load_benchmark
+    from common.board import load_board
+    from generator.build import build as build_firmware
+    from generator.report import size_table
+
+    chosen = load_board(board or DEFAULT_BOARD)
+    benchmark = load_benchmark(bench or DEFAULT_BENCH)
+    with console.status("building") as status:
+        firmware = build_firmware(
+            chosen,
+            benchmark,
+            Path(model).expanduser() if model else benchmark.model,
+            runtime,
+            lambda step: status.update(f"building {benchmark.name} for {chosen.name}: {step}"),
+        )
+    console.print(size_table(firmware, chosen))
+    return firmware
+
+
+def _built(board: str | None = None, bench: str | None = None, model: str | None = None, runtime: str = "aot") -> Any:
+    """The last build; a new one where options ask for it or nothing was built yet."""
+    from common.artifact import last_firmware
+
+    if board is None and bench is None and model is None:
+        firmware = last_firmware()
+        if firmware is not None:
+            return firmware
+    return _build(board, bench, model, runtime)
+
+
+@task(help={"board": BOARD_HELP, "bench": BENCH_HELP, "model": MODEL_HELP, "runtime": RUNTIME_HELP})
+@friendly
+def build(
+    _context: Context,
+    board: str | None = None,
+    bench: str | None = None,
+    model: str | None = None,
+    runtime: str = "aot",
+) -> None:
+    """Build the firmware: model -> C -> PlatformIO -> build/<board>/<bench>/firmware.elf, .bin, .map."""
+    _build(board, bench, model, runtime)
+
+
+@task(
+    help={
+        "port": "virtual: boot the image on the virtual board; default: the plugged-in board, else virtual",
+        "via": "mass-storage, st-flash, openocd or pyocd (default: the drive if mounted, else the first tool on PATH)",
+        "drive": "folder where the board's drive is mounted, for mass-storage",
+    }
+)
+@friendly
+def flash(_context: Context, port: str | None = None, via: str | None = None, drive: str | None = None) -> None:
+    """Program the last build onto the board, or boot it on the virtual one."""
+    from common.board import load_board
+    from generator.flash import flash as flash_board
+    from harness.flash import flash_virtual, wants_virtual
+
+    firmware = _built()
+    board = load_board(firmware.board)
+    if via is None and drive is None and wants_virtual(board, port, console):
+        console.print(flash_virtual(firmware, board), markup=False)
+    else:
+        with console.status(f"programming {board.title}"):
+            done = flash_board(firmware, board, via, Path(drive).expanduser() if drive else None)
+        console.print(done, markup=False)
+
+
+@task(
+    help={
+        "board": BOARD_HELP,
+        "bench": BENCH_HELP,
+        "model": MODEL_HELP,
+        "runtime": RUNTIME_HELP,
+        "port": PORT_HELP,
+        "data": "folder with inputs (<DIR>/ad01/y_labels.csv and .bin files); default: synthetic ones",
+        "quick": "one short window instead of five of 10 s: not valid for a submission",
+    }
+)
+@friendly
+def bench(
+    _context: Context,
+    board: str | None = None,
+    bench: str | None = None,
+    model: str | None = None,
+    runtime: str = "aot",
+    port: str | None = None,
+    data: str | None = None,
+    quick: bool = False,
+) -> None:
+    """Time inference of the last build over the serial port; builds first if need be."""
+    from common.benchmark import load_benchmark
+    from common.board import load_board
+    from harness.run import run_performance
+
+    firmware = _built(board, bench, model, runtime)
+    run_performance(
+        firmware,
+        load_board(firmware.board),
+        load_benchmark(firmware.bench),
+        port=port,
+        data=Path(data).expanduser() if data else None,
+        quick=quick,
+        console=console,
+    )
+
+
+@task(help={"count": "how many inputs", "seed": "of the random inputs"})
+@friendly
+def verify(_context: Context, count: int = 300, seed: int = 0) -> None:
+    """Check that the last build's output equals TensorFlow Lite Micro's bit for bit, on the virtual board."""
+    from common.benchmark import load_benchmark
+    from common.board import load_board
+    from harness.verify import verify_firmware
+
+    firmware = _built()
+    verify_firmware(firmware, load_board(firmware.board), load_benchmark(firmware.bench), count, seed, console)
+
+
+@task(help={"link": "also make this symbolic link to the pseudo-terminal", "realtime": "no faster than the real chip"})
+@friendly
+def virtual(_context: Context, link: str | None = None, realtime: bool = False) -> None:
+    """Run the last build on the virtual board and offer its serial port as a pseudo-terminal, until Ctrl-C."""
+    from common.board import load_board
+    from harness.serve import serve
+
+    firmware = _built()
+    serve(firmware, load_board(firmware.board), Path(link) if link else None, realtime, console)
+
+
+@task(help={"fetch": "fetch this model into build/models", "from_dir": "folder to take it from instead of the network"})
+@friendly
+def models(_context: Context, fetch: str | None = None, from_dir: str | None = None) -> None:
+    """List the models firmbench knows, or fetch one, checked by its SHA-256."""
+    from models.listing import fetch_model, models_table
+
+    if fetch is None:
+        console.print(models_table())
+    else:
+        console.print(fetch_model(fetch, Path(from_dir).expanduser() if from_dir else None), markup=False)
+
+
+@task(
+    help={"bench": BENCH_HELP, "out": "folder for the model (default build/train/<bench>)", "smoke": "tiny and quick"}
+)
+@friendly
+def train(
+    _context: Context, bench: str = DEFAULT_BENCH, out: str | None = None, seed: int = 0, smoke: bool = False
+) -> None:
+    """Train the model that firmbench ships for a benchmark, from data the script makes itself. Needs TensorFlow."""
+    from models.training import train as train_model
+
+    console.print(train_model(bench, Path(out) if out else None, seed, smoke, console.print), markup=False)
+
+
+@task
+@friendly
+def lint(_context: Context) -> None:
+    """Check formatting, lint and types of Python, and the formatting of C."""
+    from common.checks import lint as run_lint
+
+    run_lint(console)
+
+
+@task(help={"slow": "also the exhaustive tests"})
+@friendly
+def test(_context: Context, slow: bool = False) -> None:
+    """Run the tests."""
+    import pytest
+
+    from common.paths import ROOT
+
+    code = pytest.main([str(ROOT / "tests"), *([] if slow else ["-m", "not slow"])])
+    if code != 0:
+        sys.exit(int(code))
+
+
+@task
+@friendly
+def clean(_context: Context) -> None:
+    """Remove everything that was built."""
+    import shutil
+
+    from common.paths import BUILD
+
+    shutil.rmtree(BUILD, ignore_errors=True)
+
+
+namespace = Collection(build, flash, bench, verify, virtual, models, train, lint, test, clean)
