@@ -21,17 +21,13 @@ def lower(graph: Graph) -> Program:
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; supported is one of each"
         )
     lowered = [REGISTRY[operator.name].lower(graph, operator) for operator in graph.operators]
+    _check_order(graph, lowered)
     home = _buffers_of_tensors(graph, lowered)
     bytes_of = {name: _bytes(graph.tensors[int(name[1:])]) for name in set(home.values())}
     steps = []
     for operator, result in zip(graph.operators, lowered, strict=True):
         if isinstance(result, Alias):
             continue
-        missing = [index for index in result.inputs if index not in home]
-        if missing:
-            raise UserError(
-                f"operator {operator.index} {operator.name} reads tensor {missing[0]} before it is computed"
-            )
         for index in result.inputs:
             needed = _bytes(graph.tensors[index]) + result.read_past
             bytes_of[home[index]] = max(bytes_of[home[index]], needed)
@@ -50,8 +46,6 @@ def lower(graph: Graph) -> Program:
         )
     buffers = tuple(Buffer(name, bytes_of[name]) for name in sorted(bytes_of, key=lambda name: int(name[1:])))
     source, target = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    if target.index not in home:
-        raise UserError(f"no operator computes the model's output, tensor {target.index}")
     return Program(buffers, tuple(steps), _port(source, home), _port(target, home))
 
 
@@ -69,14 +63,25 @@ def _refuse_unsupported(graph: Graph) -> None:
         )
 
 
+def _check_order(graph: Graph, lowered: list[Lowered | Alias]) -> None:
+    """Refuse a graph that reads a tensor, or ends with one, before an operator has computed it."""
+    computed = set(graph.inputs)
+    for operator, result in zip(graph.operators, lowered, strict=True):
+        for index in (result.input,) if isinstance(result, Alias) else result.inputs:
+            if index not in computed:
+                raise UserError(f"operator {operator.index} {operator.name} reads tensor {index}, not computed yet")
+        computed.add(operator.outputs[0])
+    if graph.outputs[0] not in computed:
+        raise UserError(f"no operator computes the model's output, tensor {graph.outputs[0]}")
+
+
 def _buffers_of_tensors(graph: Graph, lowered: list[Lowered | Alias]) -> dict[int, str]:
     """Tensor index -> buffer name ``t<index>`` of the tensor whose memory it uses."""
     home = {index: f"t{index}" for index in graph.inputs}
     for operator, result in zip(graph.operators, lowered, strict=True):
         output = operator.outputs[0]
         if isinstance(result, Alias):
-            if result.input in home:
-                home[output] = home[result.input]
+            home[output] = home[result.input]
         else:
             home[output] = f"t{output}"
     return home

@@ -14,7 +14,7 @@ from common.paths import BUILD
 
 COMPILER = "arm-none-eabi-gcc"
 OVERFLOW = re.compile(r"region [`'](\w+)' overflowed by (\d+) bytes")
-TAIL_LINES = 12
+SHOWN_LINES = 12
 
 
 def require_compiler() -> str:
@@ -65,6 +65,6 @@ def _reason(output: str, log: Path) -> str:
         parts = " and ".join(f"{region} by {int(count):,} bytes" for region, count in dict(overflows).items())
         return f"the firmware is too large: it exceeds {parts}; choose a smaller model or a larger board"
     errors = [line for line in output.splitlines() if "error" in line.lower()]
-    lines = errors or output.strip().splitlines()
-    shown = "\n".join(f"  {line}" for line in lines[:TAIL_LINES])
+    lines = errors[:SHOWN_LINES] or output.strip().splitlines()[-SHOWN_LINES:]
+    shown = "\n".join(f"  {line}" for line in lines)
     return f"PlatformIO failed; the whole log is {log}:\n{shown}"

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EE_CMD_SIZE 80u // characters of a command before '%'; later ones overwrite the last
+#define EE_CMD_SIZE 80u // characters of a command before '%'; later ones are dropped
 
 // Bring up serial port, timestamps and the model, then announce readiness.
 void ee_benchmark_initialize(void);

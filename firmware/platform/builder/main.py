@@ -64,6 +64,7 @@ env.Append(
 )
 
 program = env.BuildProgram()
+env.Depends(program, env.File(env.subst("$PROJECT_DIR/$LDSCRIPT_PATH")))
 image = env.ElfToBin("$BUILD_DIR/${PROGNAME}", program)
 AlwaysBuild(env.Alias("nobuild", image))
 buildprog = env.Alias("buildprog", image, image)

@@ -1,0 +1,21 @@
+// Float input tensors: quantising them before an inference and scoring a reconstruction after it.
+//
+// All arithmetic is float32, one rounding per operation, in index order, so that a host can repeat it bit for bit;
+// build with -ffp-contract=off, or GCC fuses multiply and add into VFMA.
+#ifndef FIRMBENCH_INPUTS_H
+#define FIRMBENCH_INPUTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// q[i] = clamp(round(x[i] / scale) + zero_point, -128, 127), halves away from zero. Infinities saturate, NaN becomes
+// the zero point. `zero_point` is that of an int8 tensor: -128..127.
+void quantize_f32_to_s8(const float *x, int8_t *q, size_t n, float scale, int32_t zero_point);
+
+// Mean over i of (y[i] - x[i])^2; n > 0.
+float mean_squared_error_f32(const float *y, const float *x, size_t n);
+
+// Mean over i of ((q[i] - zero_point) * scale - x[i])^2. `zero_point` as above, n > 0.
+float mean_squared_error_s8(const int8_t *q, const float *x, size_t n, float scale, int32_t zero_point);
+
+#endif

@@ -1,0 +1,46 @@
+// The part of the submitter API that depends on the chip but not on the model.
+#include "format.h"
+#include "internally_implemented.h"
+#include "soc/soc.h"
+#include "submitter_implemented.h"
+
+void th_serialport_initialize(void) {
+    soc_serial_initialize(TH_SERIAL_BAUD);
+}
+
+void th_timestamp_initialize(void) {
+    soc_timer_initialize();
+    th_printf(EE_MSG_TIMESTAMP_MODE);
+    th_timestamp();
+}
+
+void th_final_initialize(void) {}
+
+void th_timestamp(void) {
+    uint32_t now = soc_microseconds();
+    th_printf(EE_MSG_TIMESTAMP, (unsigned long)now);
+}
+
+void th_pre(void) {}
+
+void th_post(void) {}
+
+void th_vprintf(const char *format, va_list arguments) {
+    format_write(soc_serial_write, format, arguments);
+}
+
+void th_printf(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    th_vprintf(format, arguments);
+    va_end(arguments);
+}
+
+char th_getchar(void) {
+    return soc_serial_read();
+}
+
+void th_command_ready(char volatile *command) {
+    // Characters are fed from the main loop, never from an interrupt, so the command can run here and is not volatile.
+    ee_serial_command_parser_callback((char *)command);
+}

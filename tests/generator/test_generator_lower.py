@@ -1,0 +1,110 @@
+"""Which models are refused, and with which words."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.benchmark import load_benchmark
+from common.board import load_board
+from common.errors import UserError
+from generator.build import check_fit, check_ports
+from generator.importer import read_graph
+from generator.lower import lower
+from generator.plan import plan
+from generator.program import Program
+from tests.generator.cases import fully_connected
+from tests.model_builder import OperatorSpec, TensorSpec, build_model
+
+
+def lowered(folder: Path, model: bytes) -> Program:
+    path = folder / "model.tflite"
+    path.write_bytes(model)
+    return lower(read_graph(path))
+
+
+def refusal(folder: Path, model: bytes) -> str:
+    with pytest.raises(UserError) as caught:
+        lowered(folder, model)
+    return str(caught.value)
+
+
+def test_every_offending_operator_is_listed(tmp_path: Path) -> None:
+    tensors = [TensorSpec((1, 4), scales=[1.0], zero_points=[0]) for _ in range(4)]
+    operators = [
+        OperatorSpec("RELU", [0], [1]),
+        OperatorSpec("RESHAPE", [1], [2]),
+        OperatorSpec("LOGISTIC", [2], [3]),
+    ]
+    message = refusal(tmp_path, build_model(tensors, operators, [0], [3]))
+    assert "2 of 3 operators" in message
+    assert "operator 0 RELU: no kernel" in message
+    assert "operator 2 LOGISTIC: no kernel" in message
+    assert "RESHAPE:" not in message
+    assert "supported: DEQUANTIZE, FULLY_CONNECTED, QUANTIZE, RESHAPE" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"input": {"dtype": "float32", "scales": []}}, "input is float32, supported is int8"),
+        ({"input": {"dtype": "int16"}}, "input is int16, supported is int8"),
+        ({"input": {"scales": []}}, "input has no quantisation"),
+        (
+            {"output": {"scales": [0.1, 0.2, 0.3], "zero_points": [0, 0, 0], "axis": 1}},
+            "output is quantised per channel",
+        ),
+        ({"weights": {"data": None}}, "weights are not a constant"),
+        ({"weights": {"zero_points": [3]}}, "zero point other than 0"),
+        ({"weights": {"scales": [0.1] * 5, "axis": 1}}, "another axis than the units"),
+        ({"weights": {"shape": (3, 4), "data": np.zeros((3, 4), np.int8)}}, "does not fit weights"),
+        ({"output": {"shape": (1, 4)}}, "does not fit input"),
+        ({"bias": {"shape": (4,), "data": np.zeros(4, np.int32)}}, "bias has 4 values for 3 units"),
+        ({"bias": {"data": np.full(3, 2**31 - 1, np.int32)}}, "can overflow 32 bits"),
+        ({"output": {"scales": [1e-14]}}, "too large"),
+    ],
+)
+def test_fully_connected_refusals(tmp_path: Path, changes: dict[str, dict[str, object]], words: str) -> None:
+    message = refusal(tmp_path, fully_connected(units=3, depth=5, **changes))
+    assert "operator 0 FULLY_CONNECTED" in message
+    assert words in message
+
+
+def test_unknown_fused_activation(tmp_path: Path) -> None:
+    assert "fused activation TANH" in refusal(tmp_path, fully_connected(units=3, depth=5, activation=4))
+
+
+def test_several_inputs_are_refused(tmp_path: Path) -> None:
+    tensors = [TensorSpec((1, 4), scales=[1.0], zero_points=[0]) for _ in range(2)]
+    model = build_model(tensors, [OperatorSpec("RESHAPE", [0], [1])], [0, 0], [1])
+    assert "2 inputs" in refusal(tmp_path, model)
+
+
+def test_an_output_nobody_computes_is_refused(tmp_path: Path) -> None:
+    tensors = [TensorSpec((1, 4), scales=[1.0], zero_points=[0]) for _ in range(3)]
+    model = build_model(tensors, [OperatorSpec("RESHAPE", [0], [1])], [0], [2])
+    assert "no operator computes" in refusal(tmp_path, model)
+
+
+def test_operators_out_of_order_are_refused(tmp_path: Path) -> None:
+    quantized = {"scales": [1.0], "zero_points": [0]}
+    tensors = [TensorSpec((1, 4), **quantized), TensorSpec((1, 4), **quantized), TensorSpec((1, 4), "float32")]
+    operators = [OperatorSpec("DEQUANTIZE", [1], [2]), OperatorSpec("QUANTIZE", [0], [1])]
+    assert "not computed yet" in refusal(tmp_path, build_model(tensors, operators, [0], [2]))
+
+
+def test_a_model_of_another_shape_does_not_fit_the_benchmark(tmp_path: Path) -> None:
+    program = lowered(tmp_path, fully_connected(units=3, depth=5))
+    with pytest.raises(UserError, match="its input has 5 elements, the benchmark's has 640"):
+        check_ports(program, load_benchmark("ad"), Path("x.tflite"))
+
+
+def test_too_large_for_flash_and_for_ram_says_by_how_much(tmp_path: Path) -> None:
+    board = load_board("nucleo_l4r5zi")
+    wide = lowered(tmp_path, fully_connected(units=4000, depth=600, with_bias=False))
+    with pytest.raises(UserError, match=r"flash, 318,8\d\d more than the 2,097,152"):
+        check_fit(wide, plan(wide), board)
+    tensors = [TensorSpec((1, 1_000_000), "float32"), TensorSpec((1, 1_000_000), scales=[1.0], zero_points=[0])]
+    big = lowered(tmp_path, build_model(tensors, [OperatorSpec("QUANTIZE", [0], [1])], [0], [1]))
+    with pytest.raises(UserError, match=r"RAM, 4,348,736 more than the 655,360"):
+        check_fit(big, plan(big), board)

@@ -1,0 +1,139 @@
+"""Small `.tflite` models for tests, written with the schema package, without TensorFlow."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import tflite
+
+TYPES = {
+    "float32": tflite.TensorType.FLOAT32,
+    "int8": tflite.TensorType.INT8,
+    "int16": tflite.TensorType.INT16,
+    "int32": tflite.TensorType.INT32,
+}
+
+
+@dataclass
+class TensorSpec:
+    shape: tuple[int, ...]
+    dtype: str = "int8"
+    scales: list[float] = field(default_factory=list)
+    zero_points: list[int] = field(default_factory=list)
+    axis: int = 0
+    data: Any = None
+    name: str = "t"
+
+
+@dataclass
+class OperatorSpec:
+    """``activation`` goes into the options of FULLY_CONNECTED."""
+
+    name: str
+    inputs: list[int]
+    outputs: list[int]
+    activation: int = 0
+
+
+def build_model(
+    tensors: list[TensorSpec], operators: list[OperatorSpec], inputs: list[int], outputs: list[int], subgraphs: int = 1
+) -> bytes:
+    builder = flatbuffers.Builder(1024)
+    payloads = [np.asarray(tensor.data) for tensor in tensors if tensor.data is not None]
+    buffers = [_buffer(builder, None)] + [_buffer(builder, payload) for payload in payloads]
+    codes = sorted({operator.name for operator in operators})
+    code_offsets = [_operator_code(builder, name) for name in codes]
+    tensor_offsets = []
+    position = 0
+    for tensor in tensors:
+        if tensor.data is not None:
+            position += 1
+        tensor_offsets.append(_tensor(builder, tensor, position if tensor.data is not None else 0))
+    operator_offsets = [_operator(builder, operator, codes) for operator in operators]
+    tensors_vector = _offsets(builder, tensor_offsets)
+    operators_vector = _offsets(builder, operator_offsets)
+    inputs_vector = builder.CreateNumpyVector(np.array(inputs, np.int32))
+    outputs_vector = builder.CreateNumpyVector(np.array(outputs, np.int32))
+    tflite.SubGraphStart(builder)
+    tflite.SubGraphAddTensors(builder, tensors_vector)
+    tflite.SubGraphAddInputs(builder, inputs_vector)
+    tflite.SubGraphAddOutputs(builder, outputs_vector)
+    tflite.SubGraphAddOperators(builder, operators_vector)
+    subgraph = tflite.SubGraphEnd(builder)
+    subgraphs_vector = _offsets(builder, [subgraph] * subgraphs)
+    buffers_vector = _offsets(builder, buffers)
+    codes_vector = _offsets(builder, code_offsets)
+    tflite.ModelStart(builder)
+    tflite.ModelAddVersion(builder, 3)
+    tflite.ModelAddOperatorCodes(builder, codes_vector)
+    tflite.ModelAddSubgraphs(builder, subgraphs_vector)
+    tflite.ModelAddBuffers(builder, buffers_vector)
+    builder.Finish(tflite.ModelEnd(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _offsets(builder: Any, offsets: list[int]) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return int(builder.EndVector())
+
+
+def _buffer(builder: Any, payload: Any) -> int:
+    data = None
+    if payload is not None:
+        data = builder.CreateByteVector(payload.tobytes())
+    tflite.BufferStart(builder)
+    if data is not None:
+        tflite.BufferAddData(builder, data)
+    return int(tflite.BufferEnd(builder))
+
+
+def _operator_code(builder: Any, name: str) -> int:
+    number = getattr(tflite.BuiltinOperator, name)
+    tflite.OperatorCodeStart(builder)
+    tflite.OperatorCodeAddDeprecatedBuiltinCode(builder, min(number, 127))
+    tflite.OperatorCodeAddBuiltinCode(builder, number)
+    tflite.OperatorCodeAddVersion(builder, 1)
+    return int(tflite.OperatorCodeEnd(builder))
+
+
+def _tensor(builder: Any, tensor: TensorSpec, buffer: int) -> int:
+    name = builder.CreateString(tensor.name)
+    shape = builder.CreateNumpyVector(np.array(tensor.shape, np.int32))
+    quantization = None
+    if tensor.scales:
+        scales = builder.CreateNumpyVector(np.array(tensor.scales, np.float32))
+        zero_points = builder.CreateNumpyVector(np.array(tensor.zero_points or [0] * len(tensor.scales), np.int64))
+        tflite.QuantizationParametersStart(builder)
+        tflite.QuantizationParametersAddScale(builder, scales)
+        tflite.QuantizationParametersAddZeroPoint(builder, zero_points)
+        tflite.QuantizationParametersAddQuantizedDimension(builder, tensor.axis)
+        quantization = tflite.QuantizationParametersEnd(builder)
+    tflite.TensorStart(builder)
+    tflite.TensorAddShape(builder, shape)
+    tflite.TensorAddType(builder, TYPES[tensor.dtype])
+    tflite.TensorAddBuffer(builder, buffer)
+    tflite.TensorAddName(builder, name)
+    if quantization is not None:
+        tflite.TensorAddQuantization(builder, quantization)
+    return int(tflite.TensorEnd(builder))
+
+
+def _operator(builder: Any, operator: OperatorSpec, codes: list[str]) -> int:
+    inputs = builder.CreateNumpyVector(np.array(operator.inputs, np.int32))
+    outputs = builder.CreateNumpyVector(np.array(operator.outputs, np.int32))
+    options = None
+    if operator.name == "FULLY_CONNECTED":
+        tflite.FullyConnectedOptionsStart(builder)
+        tflite.FullyConnectedOptionsAddFusedActivationFunction(builder, operator.activation)
+        options = tflite.FullyConnectedOptionsEnd(builder)
+    tflite.OperatorStart(builder)
+    tflite.OperatorAddOpcodeIndex(builder, codes.index(operator.name))
+    tflite.OperatorAddInputs(builder, inputs)
+    tflite.OperatorAddOutputs(builder, outputs)
+    if options is not None:
+        tflite.OperatorAddBuiltinOptionsType(builder, tflite.BuiltinOptions.FullyConnectedOptions)
+        tflite.OperatorAddBuiltinOptions(builder, options)
+    return int(tflite.OperatorEnd(builder))
