@@ -7,7 +7,8 @@
 #include "requantize.h"
 
 // Weights are packed by generator/ops/fully_connected.py: blocks of FULLY_CONNECTED_UNITS output units; in a block, for
-// every four inputs, four weights of each unit in turn. Units and inputs are padded to multiples of four with zero weights.
+// every four inputs, four weights of each unit in turn. Units and inputs are padded to multiples of four with zero
+// weights.
 #define FULLY_CONNECTED_UNITS 4
 
 typedef struct {
@@ -17,14 +18,14 @@ typedef struct {
     int32_t batches;
     int32_t depth;        // inputs, padded to a multiple of 4
     int32_t input_stride; // inputs, not padded
-    int32_t units; // outputs, not padded
+    int32_t units;        // outputs, not padded
     int32_t per_channel;
     int32_t output_zero_point;
     int32_t activation_min, activation_max;
 } FullyConnected;
 
-// input: [batches][input_stride], 4-byte aligned; depth - input_stride bytes after it are read too and may hold anything,
-// since their weights are zero. output: [batches][units].
+// input: [batches][input_stride], 4-byte aligned; depth - input_stride bytes after it are read too and may hold
+// anything, since their weights are zero. output: [batches][units].
 void fully_connected_s8(const FullyConnected *layer, const int8_t *input, int8_t *output);
 
 #endif

@@ -11,8 +11,9 @@ typedef struct {
     int32_t shift;
 } Rescale;
 
-// 2ab / 2^32 rounded to nearest, ties up. This is the reference's SaturatingRoundingDoublingHighMul: its nudge for negative
-// products followed by a division towards zero amounts to the same. Its saturation, a = b = -2^31, cannot occur: b >= 0.
+// 2ab / 2^32 rounded to nearest, ties up. This is the reference's SaturatingRoundingDoublingHighMul: its nudge for
+// negative products followed by a division towards zero amounts to the same. Its saturation, a = b = -2^31, cannot
+// occur: b >= 0.
 static inline int32_t rounding_doubling_high_multiply(int32_t a, int32_t b) {
     return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
 }

@@ -20,8 +20,8 @@ _Noreturn __attribute__((used)) static void report(const ExceptionFrame *frame, 
     }
 }
 
-// The frame lies at the main stack pointer: no process stack is used. If the fault came from stacking itself, the pointer
-// may be outside RAM; then a fresh stack is needed to report at all, and the frame is whatever is there.
+// The frame lies at the main stack pointer: no process stack is used. If the fault came from stacking itself, the
+// pointer may be outside RAM; then a fresh stack is needed to report at all, and the frame is whatever is there.
 #define FAULT_HANDLER(function, name)                                                                                  \
     __attribute__((naked)) void function(void) {                                                                       \
         __asm volatile("mrs r0, msp\n"                                                                                 \

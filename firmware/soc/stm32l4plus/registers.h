@@ -19,7 +19,7 @@
 #define RCC_CFGR_HPRE_DIV2 (8u << 4)
 #define RCC_PLLCFGR REGISTER(0x4002100Cu)
 #define RCC_PLLCFGR_SRC_HSI16 2u
-#define RCC_PLLCFGR_M(divider) (((divider)-1u) << 4)
+#define RCC_PLLCFGR_M(divider) (((divider) - 1u) << 4)
 #define RCC_PLLCFGR_N(multiplier) ((multiplier) << 8)
 #define RCC_PLLCFGR_REN (1u << 24)
 #define RCC_PLLCFGR_R_DIV2 (0u << 25)

@@ -57,7 +57,8 @@ void lpuart1_handler(void) {
 }
 
 char soc_serial_read(void) {
-    // With interrupts masked, WFI still wakes on a pending one: a byte that arrives between test and sleep is not missed.
+    // With interrupts masked, WFI still wakes on a pending one: a byte that arrives between test and sleep is not
+    // missed.
     __asm volatile("cpsid i" ::: "memory");
     while (received == consumed) {
         __asm volatile("wfi\n cpsie i\n isb\n cpsid i" ::: "memory");
