@@ -122,18 +122,15 @@ def _folded(layer: Layer) -> tuple[NDArray[np.int8], NDArray[np.int64], Quantiza
 
 
 def _rescales(layer: Layer) -> tuple[Rescale, ...]:
-    """Input scale x weight scale / output scale, one per unit or one in all.
+    """Input scale x weight scale / output scale in float64, one per unit or one in all.
 
-    The product is a float64 one per channel and a float32 one per tensor: `CalculateOpDataFullyConnected` and
-    `GetQuantizedConvolutionMultipler` in TFLite differ in that.
+    Source: ``CalculateOpDataFullyConnected``, tensorflow/lite/micro/kernels/fully_connected_common.cc.
     """
     assert layer.input.quantization is not None
     assert layer.weights.quantization is not None
     assert layer.output.quantization is not None
-    source, target = layer.input.quantization.scale, float(layer.output.quantization.scale)
-    if layer.weights.quantization.per_channel:
-        return tuple(rescale_of(float(source) * float(scale) / target) for scale in layer.weights.quantization.scales)
-    return (rescale_of(float(source * layer.weights.quantization.scale) / target),)
+    source, target = float(layer.input.quantization.scale), float(layer.output.quantization.scale)
+    return tuple(rescale_of(source * float(scale) / target) for scale in layer.weights.quantization.scales)
 
 
 def pack_weights(weights: NDArray[np.int8]) -> NDArray[np.int8]:

@@ -1,10 +1,12 @@
 """The generated C on the host equals TensorFlow Lite Micro's reference kernels, bit for bit."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from common.benchmark import load_benchmark
 from tests.generator.cases import fully_connected, run_on_host, run_oracle
 from tests.model_builder import OperatorSpec, TensorSpec, build_model
 
@@ -64,6 +66,26 @@ def test_fully_connected_with_scales_far_apart(tmp_path: Path, seed: int) -> Non
     np.testing.assert_array_equal(run_on_host(model, inputs, "int8", tmp_path), run_oracle(model, inputs))
 
 
+def test_fully_connected_multiplier_to_the_last_bit(tmp_path: Path) -> None:
+    """Large accumulators over all int8 inputs: a float32 product of the scales would be off in some outputs."""
+    rng = np.random.default_rng(1)
+    input_scale, weight_scale = np.float32(rng.uniform(0.1, 1)), np.float32(rng.uniform(0.001, 0.01))
+    units = 4000
+    model = fully_connected(
+        units=units,
+        depth=1,
+        input={"scales": [float(input_scale)], "zero_points": [0]},
+        weights={"scales": [float(weight_scale)]},
+        bias={
+            "scales": [float(input_scale * weight_scale)],
+            "data": rng.integers(-(2**26), 2**26, units).astype(np.int32),
+        },
+        output={"scales": [float(input_scale) * float(weight_scale) * 2**26 / 120], "zero_points": [0]},
+    )
+    inputs = np.arange(-128, 128).astype(np.int8).reshape(-1, 1, 1)
+    np.testing.assert_array_equal(run_on_host(model, inputs, "int8", tmp_path), run_oracle(model, inputs))
+
+
 def test_quantize_and_dequantize_around_a_layer(tmp_path: Path) -> None:
     """float32 -> QUANTIZE -> RESHAPE -> FULLY_CONNECTED -> QUANTIZE (requantise) -> DEQUANTIZE -> float32."""
     rng = np.random.default_rng(3)
@@ -92,3 +114,17 @@ def test_quantize_and_dequantize_around_a_layer(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         run_on_host(model, inputs, "float32", tmp_path).view(np.int32), run_oracle(model, inputs).view(np.int32)
     )
+
+
+def reference_model() -> bytes:
+    folder = os.environ.get("FIRMBENCH_DATA")
+    if folder is None:
+        pytest.skip("FIRMBENCH_DATA is not set: no reference models here")
+    return (Path(folder) / "models" / "ad01_int8.tflite").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["shipped", pytest.param("reference", marks=pytest.mark.reference)])
+def test_whole_ad_models(tmp_path: Path, name: str) -> None:
+    model = load_benchmark("ad").model.read_bytes() if name == "shipped" else reference_model()
+    inputs = int8_inputs(1000, 1, 640)
+    np.testing.assert_array_equal(run_on_host(model, inputs, "int8", tmp_path), run_oracle(model, inputs))

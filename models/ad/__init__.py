@@ -1,0 +1,1 @@
+"""Anomaly detection: synthetic machine sounds, log-mel features, the autoencoder and its training."""
