@@ -1,0 +1,40 @@
+"""Where an image goes: the virtual board, or a real one. Booting it on the virtual board is done here."""
+
+from rich.console import Console
+
+from common.artifact import Firmware
+from common.board import Board
+from common.errors import UserError
+from harness.device import Device
+from harness.link import Link
+from harness.ports import VIRTUAL, find_port
+
+
+def wants_virtual(board: Board, port: str | None, console: Console) -> bool:
+    """Whether to "flash" the virtual board: asked for by ``port``, or no board is plugged in (then it says so).
+
+    Raises:
+        UserError: ``port`` is neither None nor `virtual`: a serial port says nothing about the debug probe.
+    """
+    if port not in (None, VIRTUAL):
+        raise UserError(f"--port {port}: a serial port cannot be flashed; use --port virtual, --via or --drive")
+    choice = find_port(board, port)
+    if choice.notice:
+        console.print(f"note: {choice.notice}", markup=False)
+    return choice.is_virtual
+
+
+def flash_virtual(firmware: Firmware, board: Board) -> str:
+    """Load the image into a virtual board, boot it and ask who it is; returns one sentence on what answered.
+
+    Raises:
+        UserError: the image does not load, or does not answer.
+    """
+    from virtual import VirtualBoard, VirtualSerial
+
+    machine = VirtualBoard(firmware.elf, board)
+    with Link(VirtualSerial(machine, baudrate=firmware.baud, timeout=1.0), VIRTUAL, lambda: machine.seconds) as link:
+        device = Device(link)
+        vendor = device.synchronise()
+        profile = device.profile()
+    return f"virtual {board.title} runs {firmware.elf.name}: it answers as '{vendor}' with model '{profile.model}'"

@@ -1,0 +1,193 @@
+"""The performance run: windows of many inferences on different inputs, and their median throughput.
+
+Rules (EEMBC's and MLCommons' runners): 5 different inputs, each window at least 10 s and 10 iterations long.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from common.errors import UserError
+from harness.answers import DeviceError
+from harness.device import Device, InferResult
+from harness.inputs import Input
+
+WARMUP = 10  # mlcommons/tiny, tests_performance.yaml for ad01
+MARGIN = 1.03  # a window is planned this much longer than it must be
+ATTEMPTS = 4
+PROBE_US = 50_000  # the counter may be as coarse as 1 ms
+PROBE_SECONDS = 60.0  # what one inference may take when nothing is known yet
+STOPPED_SECONDS = 2.0
+CLOCK_TOLERANCE = 0.02
+CLOCK_TOLERANCE_S = 0.1
+
+
+@dataclass(frozen=True)
+class WindowRules:
+    """How many windows, and how long each must be at least."""
+
+    windows: int
+    seconds: float
+    iterations: int
+
+
+SUBMISSION = WindowRules(5, 10.0, 10)
+QUICK = WindowRules(1, 1.0, 10)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One timed window. ``host_seconds`` is the same span as the host saw it."""
+
+    input: str
+    iterations: int
+    warmup: int
+    elapsed_us: int
+    host_seconds: float
+    results: tuple[float, ...]
+
+    @property
+    def latency_ms(self) -> float:
+        return self.elapsed_us / self.iterations / 1e3
+
+    @property
+    def throughput(self) -> float:
+        """Inferences per second."""
+        return self.iterations / self.elapsed_us * 1e6
+
+    @property
+    def clocks_disagree(self) -> bool:
+        """Whether device and host differ by more than the way of the timestamps over the wire explains."""
+        tolerance = CLOCK_TOLERANCE_S + CLOCK_TOLERANCE * self.host_seconds
+        return abs(self.elapsed_us / 1e6 - self.host_seconds) > tolerance
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress: window ``window`` (from 1; 0 while the iteration count is found) of ``windows`` is about to run."""
+
+    window: int
+    windows: int
+    iterations: int
+    seconds: float  # expected
+
+
+@dataclass(frozen=True)
+class PerformanceResult:
+    """All windows of a run. ``timing`` is "measured" or "modelled". ``loop_seconds``: windows and downloads, host."""
+
+    windows: tuple[Window, ...]
+    timing: str
+    quick: bool
+    loop_seconds: float
+
+    @property
+    def throughput(self) -> float:
+        """Median over the windows, inferences per second."""
+        return statistics.median(window.throughput for window in self.windows)
+
+    @property
+    def latency_ms(self) -> float:
+        """The reciprocal of the median throughput."""
+        return 1e3 / self.throughput
+
+    @property
+    def violations(self) -> tuple[str, ...]:
+        """Which window rules of a submission this run breaks."""
+        found = []
+        inputs = len({window.input for window in self.windows})
+        if inputs != SUBMISSION.windows:
+            found.append(f"{inputs} different inputs, not {SUBMISSION.windows}")
+        for number, window in enumerate(self.windows, 1):
+            if window.elapsed_us < SUBMISSION.seconds * 1e6:
+                found.append(f"window {number} lasted {window.elapsed_us} us, less than {SUBMISSION.seconds:.0f} s")
+            if window.iterations < SUBMISSION.iterations:
+                found.append(f"window {number} had {window.iterations} iterations, fewer than {SUBMISSION.iterations}")
+        return tuple(found)
+
+    @property
+    def clock_warnings(self) -> tuple[str, ...]:
+        """Windows whose length the device and the host disagree on, when measured: then the device's clock is wrong."""
+        return tuple(
+            f"window {number}: the device counted {window.elapsed_us / 1e6:.3f} s, the host {window.host_seconds:.3f} s"
+            for number, window in enumerate(self.windows, 1)
+            if self.timing == "measured" and window.clocks_disagree
+        )
+
+
+def measure(
+    device: Device,
+    inputs: Sequence[Input],
+    *,
+    timing: str,
+    quick: bool,
+    result_count: int,
+    progress: Callable[[Step], None] = lambda step: None,
+) -> PerformanceResult:
+    """Time one window per input, or a single short one if ``quick``.
+
+    The iteration count is found by a probe, and raised when a window came out short. ``result_count``: how many
+    numbers an inference must report.
+
+    Raises:
+        UserError: fewer inputs than windows.
+        DeviceError: the device fails, its counter stands still, or its windows stay too short.
+        LinkError: the link fails.
+    """
+    rules = QUICK if quick else SUBMISSION
+    if len(inputs) < rules.windows:
+        raise UserError(f"{rules.windows} inputs are needed, there are {len(inputs)}; add inputs")
+    began = device.link.seconds
+    progress(Step(0, rules.windows, 1, 0.0))
+    device.load(inputs[0].data)
+    latency_us = _probe(device)
+    windows: list[Window] = []
+    for number, item in enumerate(inputs[: rules.windows], 1):
+        if number > 1:
+            device.load(item.data)
+        iterations = max(rules.iterations, math.ceil(rules.seconds * 1e6 * MARGIN / latency_us))
+        for _ in range(ATTEMPTS):
+            expected = (iterations + WARMUP) * latency_us / 1e6
+            progress(Step(number, rules.windows, iterations, expected))
+            result = device.infer(iterations, WARMUP, expected)
+            _check_count(result, result_count)
+            latency_us = max(result.elapsed_us, 1) / iterations
+            if result.elapsed_us >= rules.seconds * 1e6:
+                break
+            iterations = max(iterations + 1, math.ceil(rules.seconds * 1e6 * MARGIN / latency_us))
+        else:
+            raise DeviceError(
+                f"window {number} stayed shorter than {rules.seconds:.0f} s in {ATTEMPTS} attempts; "
+                "the device's timestamps are not steady"
+            )
+        windows.append(
+            Window(item.name, result.iterations, WARMUP, result.elapsed_us, result.host_seconds, result.results)
+        )
+    return PerformanceResult(tuple(windows), timing, quick, device.link.seconds - began)
+
+
+def _probe(device: Device) -> float:
+    """Microseconds of one inference, from a run long enough for a coarse counter."""
+    iterations, expected = 1, PROBE_SECONDS
+    while True:
+        result = device.infer(iterations, 1, expected)
+        if result.elapsed_us >= PROBE_US:
+            return result.elapsed_us / iterations
+        if result.command_seconds > STOPPED_SECONDS and result.elapsed_us * 2 < PROBE_US:
+            raise DeviceError(
+                f"the device's timestamps advanced by {result.elapsed_us} us "
+                f"while the host waited {result.command_seconds:.1f} s; its microsecond counter does not run"
+            )
+        known = result.elapsed_us / iterations
+        wanted = math.ceil(PROBE_US * 1.5 / known) if known else 10 * iterations
+        iterations = min(wanted, 10 * iterations)
+        expected = STOPPED_SECONDS + 20 * result.command_seconds
+
+
+def _check_count(result: InferResult, result_count: int) -> None:
+    if len(result.results) != result_count:
+        raise DeviceError(
+            f"the device reports {len(result.results)} results per inference, this benchmark has {result_count}; "
+            "flash the benchmark's own firmware"
+        )

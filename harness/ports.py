@@ -1,0 +1,128 @@
+"""Which port: the one asked for, the one board that is plugged in, or the virtual board. And opening it."""
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import serial
+from serial.tools.list_ports import comports
+
+from common.board import Board
+from common.errors import UserError
+from harness.device import Device
+from harness.link import PORT_ERRORS, Link, SerialLike
+
+VIRTUAL = "virtual"
+PROBE_TIMEOUT_S = 2.0
+WRITE_TIMEOUT_S = 10.0
+PTY_FOLDER = "/dev/pts"
+OPEN_ERRORS: tuple[type[Exception], ...] = (ValueError, *PORT_ERRORS)
+
+
+@dataclass(frozen=True)
+class PortChoice:
+    """A port to open. ``notice`` is what the user must be told about the choice, if anything.
+
+    ``is_pty``: a program on this computer answers, not a board.
+    """
+
+    spec: str
+    is_virtual: bool
+    description: str
+    notice: str | None = None
+    is_pty: bool = False
+
+
+def find_port(board: Board, port: str | None, baud: int | None = None) -> PortChoice:
+    """Choose a port.
+
+    ``port`` is a device path or COM name, a pyserial URL (`socket://host:port`, `rfc2217://host:port`), `virtual`,
+    or None: the one plugged-in board by the USB ids of its debug probe, else the virtual board. With ``baud``,
+    several candidates are narrowed down to the one that answers `name`.
+
+    Raises:
+        UserError: several boards are plugged in.
+    """
+    if port is None:
+        return _automatic(board, baud)
+    if port == VIRTUAL:
+        return PortChoice(VIRTUAL, True, f"virtual {board.title}")
+    if "://" in port:
+        return PortChoice(port, False, f"{port.split('://', maxsplit=1)[0]} connection")
+    if Path(port).exists() and str(Path(port).resolve().parent) == PTY_FOLDER:
+        notice = f"{port} is a pseudo-terminal: a program answers, not a board, so its timing counts as modelled"
+        return PortChoice(port, False, "pseudo-terminal", notice, is_pty=True)
+    described = {info.device: info.description for info in comports()}
+    return PortChoice(port, False, described.get(port) or "serial port")
+
+
+def open_port(choice: PortChoice, baud: int, make_virtual: Callable[[], SerialLike]) -> SerialLike:
+    """Open a port for this program alone.
+
+    Raises:
+        UserError: it does not exist, is not permitted, is in use, or cannot be opened.
+    """
+    if choice.is_virtual:
+        return make_virtual()
+    try:
+        port: SerialLike
+        if "://" in choice.spec:
+            # pyserial's rfc2217 client refuses a write timeout.
+            write_timeout = None if choice.spec.startswith("rfc2217:") else WRITE_TIMEOUT_S
+            port = serial.serial_for_url(choice.spec, baudrate=baud, timeout=1.0, write_timeout=write_timeout)
+        else:
+            port = serial.Serial(choice.spec, baudrate=baud, timeout=1.0, write_timeout=WRITE_TIMEOUT_S, exclusive=True)
+    except OPEN_ERRORS as error:
+        raise UserError(_open_problem(choice.spec, baud, error)) from error
+    return port
+
+
+def _automatic(board: Board, baud: int | None) -> PortChoice:
+    found = [
+        PortChoice(info.device, False, info.description or "serial port")
+        for info in sorted(comports(), key=lambda info: str(info.device))
+        if info.vid == board.probe.usb_vid and info.pid in board.probe.usb_pids
+    ]
+    if not found:
+        return PortChoice(
+            VIRTUAL, True, f"virtual {board.title}", f"no {board.title} plugged in: using the virtual one"
+        )
+    answering = [choice for choice in found if _answers(choice, baud)] if len(found) > 1 and baud else found
+    if len(answering) == 1:
+        return answering[0]
+    listed = ", ".join(f"{choice.spec} ({choice.description})" for choice in found)
+    raise UserError(f"{len(found)} boards are plugged in: {listed}; choose one with --port")
+
+
+def _answers(choice: PortChoice, baud: int) -> bool:
+    def no_virtual() -> SerialLike:
+        raise UserError("only real ports are asked for their name")
+
+    try:
+        with Link(open_port(choice, baud, no_virtual), choice.spec) as link:
+            Device(link).synchronise(tries=1, timeout=PROBE_TIMEOUT_S)
+    except UserError:
+        return False
+    return True
+
+
+def _open_problem(spec: str, baud: int, error: Exception) -> str:
+    """One line for a user from what pyserial raises; Windows errors carry no errno, only the exception's name."""
+    code, text = getattr(error, "errno", None), str(error)
+    if "://" in spec:
+        return f"cannot connect to {spec}: {text.split(': ', maxsplit=1)[-1]}; check host, port number and the server"
+    if code == errno.ENOENT or "FileNotFoundError" in text:
+        names = ", ".join(str(info.device) for info in comports()) or "none"
+        problem = f"does not exist; serial ports here: {names}"
+    elif "PermissionError" in text or code in (errno.EBUSY, errno.EAGAIN):
+        problem = "is in use by another program; close that (a serial monitor?) and run again"
+    elif code in (errno.EACCES, errno.EPERM):
+        problem = "is not permitted to you; join its group (`sudo usermod -aG dialout $USER`) and log in again"
+    elif code in (errno.ENOTTY, errno.EISDIR) or "Inappropriate ioctl" in text:
+        problem = "is not a serial port; choose one with --port"
+    elif isinstance(error, ValueError):
+        problem = f"cannot be set to {baud} baud ({text}); use a port that can"
+    else:
+        problem = f"cannot be opened ({text}); check the cable and the name"
+    return f"port {spec} {problem}"

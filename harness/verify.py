@@ -1,0 +1,165 @@
+"""Bit-exactness: the built image's tensors on the virtual board against TensorFlow Lite Micro's reference kernels."""
+
+import struct
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from common.artifact import Firmware
+from common.benchmark import Benchmark
+from common.board import Board
+from common.errors import UserError
+from harness.device import Device
+from harness.inputs import load_inputs
+from harness.link import Link
+from harness.ports import VIRTUAL
+
+if TYPE_CHECKING:
+    from virtual import VirtualBoard
+
+WIRE_INPUTS = 5  # inputs that also go over the serial line, and through the firmware's own quantisation
+INFER_TIMEOUT_S = 60.0  # virtual time
+SHOWN = 5  # differing elements named in the message
+
+
+class Oracle:
+    """TensorFlow Lite Micro's interpreter with reference kernels, one input and one output."""
+
+    def __init__(self, model: bytes) -> None:
+        """Raises UserError when the package is missing or cannot run the model."""
+        try:
+            from tflite_micro.python.tflite_micro import runtime
+        except ImportError:
+            raise UserError(
+                "verifying needs tflite-micro, which has packages for Linux; run: ./invoke verify"
+            ) from None
+        try:
+            self._interpreter = runtime.Interpreter.from_bytes(model)
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"TensorFlow Lite Micro cannot run this model: {error}") from error
+        self.input = self._interpreter.get_input_details(0)
+        self.output = self._interpreter.get_output_details(0)
+
+    def infer(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Output, flat, for an input of any shape with the right number of elements."""
+        self._interpreter.set_input(values.reshape(self.input["shape"]), 0)
+        self._interpreter.invoke()
+        output: NDArray[Any] = np.array(self._interpreter.get_output(0)).reshape(-1)
+        return output
+
+    def quantize(self, values: NDArray[np.float32]) -> NDArray[Any]:
+        """Float input as the model's own type: round(x / scale) + zero point, halves away from zero, clamped."""
+        if self.input["dtype"] == np.float32:
+            return values
+        parameters = self.input["quantization_parameters"]
+        scale, zero_point = np.float32(parameters["scales"][0]), int(parameters["zero_points"][0])
+        ratio = values.astype(np.float32) / scale
+        rounded = np.trunc(ratio + np.copysign(np.float32(0.5), ratio).astype(np.float64))
+        quantized: NDArray[np.int8] = np.clip(rounded + zero_point, -128, 127).astype(np.int8)
+        return quantized
+
+
+class DeviceTensors:
+    """The model's input and output tensors inside a virtual board."""
+
+    def __init__(self, machine: "VirtualBoard", oracle: Oracle) -> None:
+        self._machine = machine
+        self._input_address = self._pointer("model_input")
+        self._output_address = self._pointer("model_output")
+        self._input, self._output = oracle.input, oracle.output
+
+    def _pointer(self, symbol: str) -> int:
+        (address,) = struct.unpack("<I", self._machine.read_memory(self._machine.symbol(symbol), 4))
+        return int(address)
+
+    def write_input(self, values: NDArray[Any]) -> None:
+        self._machine.write_memory(self._input_address, values.tobytes())
+
+    def read_input(self) -> NDArray[Any]:
+        return self._read(self._input_address, self._input)
+
+    def read_output(self) -> NDArray[Any]:
+        return self._read(self._output_address, self._output)
+
+    def _read(self, address: int, details: dict[str, Any]) -> NDArray[Any]:
+        dtype = np.dtype(details["dtype"])
+        size = int(np.prod(details["shape"])) * dtype.itemsize
+        return np.frombuffer(self._machine.read_memory(address, size), dtype)
+
+
+def verification_inputs(oracle: Oracle, count: int, seed: int) -> Iterator[NDArray[Any]]:
+    """``count`` model inputs: extremes first, then random ones of several distributions."""
+    rng = np.random.default_rng(seed)
+    elements = int(np.prod(oracle.input["shape"]))
+    alternating = np.where(np.arange(elements) % 2, 127, -128)
+    extremes = [
+        np.full(elements, -128),
+        np.full(elements, 127),
+        np.zeros(elements),
+        alternating,
+        -1 - alternating,
+        np.linspace(-128, 127, elements),
+    ]
+    for number in range(count):
+        if number < len(extremes):
+            values = extremes[number]
+        elif number % 3 == 0:
+            values = rng.integers(-128, 128, elements)
+        elif number % 3 == 1:
+            values = rng.normal(rng.uniform(-100, 100), rng.uniform(1, 60), elements)
+        else:
+            values = np.where(rng.random(elements) < 0.02, rng.choice([-128, 127]), rng.integers(-128, 128))
+        clipped = np.clip(np.rint(values), -128, 127).astype(np.int8)
+        yield clipped if oracle.input["dtype"] != np.float32 else clipped.astype(np.float32)
+
+
+def verify_firmware(
+    firmware: Firmware, board: Board, benchmark: Benchmark, count: int, seed: int, console: Console
+) -> None:
+    """Compare ``count`` inferences, all output elements of each, and say so on the console.
+
+    A few inputs take the whole way: serial line, the firmware's quantisation, inference. The others are written into
+    the model's input tensor, so that every int8 value can occur.
+
+    Raises:
+        UserError: any difference, with the first differing elements; or something needed is missing.
+    """
+    from virtual import VirtualBoard, VirtualSerial
+
+    if count < 1:
+        raise UserError(f"--count {count}: at least one input is needed")
+    oracle = Oracle(firmware.model_file.read_bytes())
+    machine = VirtualBoard(firmware.elf, board, timing=False)
+    tensors = DeviceTensors(machine, oracle)
+    with Link(VirtualSerial(machine, baudrate=firmware.baud, timeout=1.0), VIRTUAL, lambda: machine.seconds) as link:
+        device = Device(link)
+        device.synchronise()
+        for item in load_inputs(benchmark, None, WIRE_INPUTS).inputs:
+            device.load(item.data)
+            device.infer(1, 0)
+            values = oracle.quantize(np.frombuffer(item.data, "<f4"))
+            _compare(f"quantised input {item.name}", tensors.read_input(), values.reshape(-1))
+            _compare(f"output for {item.name}", tensors.read_output(), oracle.infer(values))
+        inputs = verification_inputs(oracle, count, seed)
+        for number, values in enumerate(track(inputs, "verifying", total=count, console=console, transient=True)):
+            link.ask(f"db load {benchmark.input_bytes}", 5.0)  # no bytes yet: inference takes the tensor as it is
+            tensors.write_input(values)
+            link.ask("infer 1 0", INFER_TIMEOUT_S)
+            _compare(f"output for input {number} (seed {seed})", tensors.read_output(), oracle.infer(values))
+    console.print(
+        f"{firmware.model.name} on {board.title}: {count + WIRE_INPUTS} inferences equal TensorFlow Lite Micro's"
+        f" bit for bit ({WIRE_INPUTS} of them with input over the serial line)",
+        markup=False,
+    )
+
+
+def _compare(what: str, got: NDArray[Any], wanted: NDArray[Any]) -> None:
+    differing = np.flatnonzero(got.view(np.uint8) != wanted.view(np.uint8)) // got.itemsize
+    if differing.size:
+        places = np.unique(differing)
+        first = ", ".join(f"[{index}] is {got[index]}, not {wanted[index]}" for index in places[:SHOWN])
+        raise UserError(f"{what} differs in {places.size} of {got.size} elements: {first}")

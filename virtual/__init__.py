@@ -1,0 +1,7 @@
+"""The virtual board: runs a firmware ELF for a real board, with modelled time. Knows no models and no harness."""
+
+from virtual.board import StopReason, VirtualBoard
+from virtual.pty import PtyServer, serve_pty
+from virtual.serial_port import VirtualSerial
+
+__all__ = ["PtyServer", "StopReason", "VirtualBoard", "VirtualSerial", "serve_pty"]

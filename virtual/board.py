@@ -1,0 +1,313 @@
+"""A board that runs firmware: the same ELF as the real one, in virtual time."""
+
+import enum
+import time
+from pathlib import Path
+
+from common.board import Board
+from common.errors import UserError
+from virtual.bus import ALIAS_RANGES, PRIVATE_RANGE, SystemBus
+from virtual.cortex_m import CortexM, Lockup, PrivateBus
+from virtual.cortex_m.fault_status import Fault
+from virtual.elf import load_image
+from virtual.engine import Engine, Exit, Outcome, Region
+from virtual.polling import PollDetector
+from virtual.soc import chip_family
+from virtual.soc.chip import Surroundings
+from virtual.soc.diagnostics import Diagnostics
+from virtual.timebase import Timebase
+from virtual.timing.blocks import decode
+from virtual.timing.instruction import FP
+from virtual.timing.state import NEVER, Field, Flag
+
+SYSTEM_BUS = 0x2000_0000  # RAM from here on is not on the code bus
+SYSTEM_MEMORY, SYSTEM_MEMORY_SIZE = 0x1FFF_0000, 0x1_0000
+SLICE = 2_000_000  # cycles after which the code is looked at for an endless loop
+QUIET = 50_000  # cycles without event that such a look needs
+LONGEST_BLOCK = 1024  # bytes
+WFE = b"\x20\xbf"
+FAULTS = {
+    Exit.BREAKPOINT: Fault.BREAKPOINT,
+    Exit.UNDEFINED: Fault.UNDEFINED,
+    Exit.INVALID_STATE: Fault.INVALID_STATE,
+    Exit.READ_FAULT: Fault.DATA,
+    Exit.WRITE_FAULT: Fault.DATA,
+    Exit.FETCH_FAULT: Fault.FETCH,
+}
+
+
+class StopReason(enum.Enum):
+    """Why ``VirtualBoard.run`` returned."""
+
+    OUTPUT = enum.auto()  # a byte was transmitted during this run
+    IDLE = enum.auto()  # waits, and nothing but new input can change that
+    LIMIT = enum.auto()  # ``max_cycles`` passed
+    LOCKUP = enum.auto()  # the core stopped for good; see ``VirtualBoard.lockup``
+
+
+class VirtualBoard:
+    """One board with one firmware image in its flash. Not thread-safe."""
+
+    def __init__(self, elf: Path, board: Board, *, timing: bool = True) -> None:
+        """Load the image and power on.
+
+        Without ``timing`` cycles are instructions, several times faster to run: for results, not for time.
+
+        Raises:
+            UserError: the image is unreadable, not for Arm or does not fit; or the board's chip has no model.
+        """
+        self.board = board
+        self.timing = timing
+        self._image = load_image(elf, board)
+        self._elf = elf
+        family = chip_family(board)
+        self._bus = SystemBus()
+        self._engine = Engine(
+            tuple(self._regions()), (*family.RANGES, *ALIAS_RANGES, PRIVATE_RANGE), self._bus, timed=timing
+        )
+        for address, content in family.SYSTEM_MEMORY:
+            self._engine.write_memory(address, content)
+        self._diagnostics = Diagnostics()
+        self._timebase = Timebase(self._engine, hz=1)
+        self._core = CortexM(self._engine, family.IRQS, self._timebase.attend)
+        self._private = PrivateBus(self._core, self._timebase, self._request_reset)
+        self._chip = family.create(board, Surroundings(self._engine, self._core, self._timebase, self._diagnostics))
+        self._polls = PollDetector(self._engine, self._timebase)
+        self._bus.connect(self._engine, self._private, self._chip, self._timebase, self._polls)
+        self._chip.serial.on_transmit = self._transmitted
+        self._output: list[tuple[int, float]] = []
+        self.host_seconds = 0.0
+        self.lockup: str | None = None
+        self.reset()
+
+    def _regions(self) -> list[Region]:
+        regions = []
+        for memory in sorted(self.board.memories, key=lambda memory: memory.kind != "flash"):
+            flash = memory.kind == "flash"
+            alias = 0 if flash and memory.alias is None else memory.alias
+            regions.append(Region(memory.origin, memory.size, not flash, alias, memory.origin >= SYSTEM_BUS))
+        regions.append(Region(SYSTEM_MEMORY, SYSTEM_MEMORY_SIZE, writable=False))
+        return regions
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Power-on reset: time zero, RAM cleared, image loaded, no diagnostics, no output."""
+        self._engine.restart()
+        self._timebase.power_on()
+        self._diagnostics.clear()
+        self._output.clear()
+        self.host_seconds = 0.0
+        for segment in self._image.segments:
+            self._engine.write_memory(segment.address, segment.data)
+        self._warm_reset()
+
+    def _warm_reset(self) -> None:
+        """What the reset line does: registers and peripherals, not memory or time."""
+        self._reset_requested = self._new_output = False
+        self.lockup = None
+        self._engine.forget_code()
+        self._private.reset()
+        self._chip.reset()
+        self._polls.forget()
+        try:
+            self._core.reset(vector_table=0)
+        except Lockup as stop:
+            raise UserError(f"{self._elf} does not start: {stop}") from None
+
+    def _request_reset(self) -> None:
+        self._reset_requested = True
+        self._timebase.attend()
+
+    def run(self, max_cycles: int = NEVER) -> StopReason:
+        """Run until the firmware transmits a byte, waits for input, locks up, or ``max_cycles`` have passed.
+
+        A run ends at the first basic block after its limit.
+        """
+        started = time.perf_counter()
+        self._new_output = self._polls.stuck = False
+        self._polls.limit = min(self.cycles + max_cycles, NEVER)
+        self._polls.forget()
+        try:
+            return self._run()
+        except Lockup as stop:
+            self.lockup = str(stop)
+            self._diagnostics.add(f"lockup: {stop}")
+            return StopReason.LOCKUP
+        finally:
+            self.host_seconds += time.perf_counter() - started
+
+    def _run(self) -> StopReason:
+        if self.lockup is not None:
+            return StopReason.LOCKUP
+        limit = self._polls.limit
+        while True:
+            self._timebase.run_due()
+            if self._reset_requested:
+                self._warm_reset()
+            if self._new_output:
+                return StopReason.OUTPUT
+            if self._polls.stuck and not self._core.has_work():
+                return StopReason.IDLE
+            if self.cycles >= limit:
+                return StopReason.LIMIT
+            self._core.take_pending()
+            if self._core.asleep and not self._core.has_work():
+                if self._timebase.next_cycle() is None:
+                    return StopReason.IDLE
+                self._sleep(limit)
+            else:
+                self._core.asleep = False
+                self._execute(limit)
+
+    def _sleep(self, limit: int) -> None:
+        event = self._timebase.next_cycle()
+        until = limit if event is None else min(limit, event)
+        self._engine.advance(max(0, until - self.cycles))
+
+    def _execute(self, limit: int) -> None:
+        """Run code up to the next event."""
+        event = self._timebase.next_cycle()
+        state = self._engine.state
+        end = self.cycles + SLICE
+        state[Field.PENDING] = int(bool(self._core.controller.pending))
+        state[Field.STOP_AT] = min(end, limit, NEVER if event is None else event)
+        accesses = self._polls.accesses
+        self._engine.take_seen()
+        outcome = self._engine.run()
+        quiet = self._polls.accesses == accesses and not self._engine.take_seen() & Flag.STORE
+        self._handle(outcome)
+        if outcome.exit is Exit.TIME and self.cycles >= end and quiet and not self._core.controller.pending:
+            event = self._timebase.next_cycle()
+            if event is None or event > self.cycles + QUIET:
+                late = self._polls.look_for_loop()
+                if late is not None:
+                    self._handle(late)
+
+    def _handle(self, outcome: Outcome) -> None:
+        core = self._core
+        if outcome.exit in FAULTS:
+            core.fault(FAULTS[outcome.exit], outcome.pc, outcome.address)
+        elif outcome.exit is Exit.SUPERVISOR_CALL:
+            core.supervisor_call(outcome.pc)
+        elif outcome.exit is Exit.EXCEPTION_RETURN:
+            if core.controller.active:
+                core.leave(outcome.address)
+            else:
+                core.fault(Fault.INVALID_STATE, outcome.pc)
+        elif outcome.exit is Exit.FP_DISABLED:
+            self._fp_disabled(outcome.pc)
+        elif outcome.exit is Exit.SLEEP:
+            self._fall_asleep(outcome.pc)
+
+    def _fall_asleep(self, pc: int) -> None:
+        """WFI sleeps; WFE only when no event was left since the last one."""
+        waits_for_event = self._engine.read_memory(pc - 2, 2) == WFE
+        if waits_for_event and self._core.event:
+            self._core.event = False
+        else:
+            self._core.asleep = True
+
+    def _fp_disabled(self, pc: int) -> None:
+        """Run the block up to its first FP instruction, which then faults."""
+        code = self._engine.read_memory(pc, LONGEST_BLOCK)
+        first = next((where for where, instruction in decode(pc, code) if instruction.op in FP), pc)
+        if first != pc:
+            self._engine.state[Field.STOP_AT] = NEVER
+            outcome = self._engine.run(until=first)
+            if outcome.exit is not Exit.SLEEP or outcome.pc != first:
+                self._handle(outcome)
+                return
+        self._core.fault(Fault.NO_COPROCESSOR, first)
+
+    # -- serial ---------------------------------------------------------------------------------------------------
+
+    def send(self, data: bytes, baud: float | None = None) -> None:
+        """Put bytes on the line to the firmware, behind those on their way; None is the rate the firmware has set."""
+        self._chip.serial.receive(data, baud)
+
+    def receive(self) -> bytes:
+        """What the firmware has transmitted since the last call."""
+        return bytes(value for value, _ in self.take_output())
+
+    def take_output(self) -> list[tuple[int, float]]:
+        """Like ``receive``, each byte with the baud rate it was sent at."""
+        output, self._output = self._output, []
+        return output
+
+    def _transmitted(self, value: int, baud: float) -> None:
+        self._output.append((value, baud))
+        self._new_output = True
+        self._timebase.attend()
+
+    @property
+    def input_queued(self) -> int:
+        """Bytes sent that the firmware's receiver has not got yet."""
+        return self._chip.serial.queued
+
+    @property
+    def output_queued(self) -> int:
+        """Bytes transmitted that nobody has taken yet."""
+        return len(self._output)
+
+    def discard_input(self) -> None:
+        self._chip.serial.discard()
+
+    @property
+    def baud(self) -> float | None:
+        """What the firmware has set its serial port to; None while it is off."""
+        return self._chip.serial.baud
+
+    # -- state ----------------------------------------------------------------------------------------------------
+
+    @property
+    def cycles(self) -> int:
+        """Core cycles since power-on."""
+        return int(self._engine.state[Field.CYCLES])
+
+    @property
+    def instructions(self) -> int:
+        return self._engine.instructions
+
+    @property
+    def seconds(self) -> float:
+        """Virtual time since power-on."""
+        return self._timebase.seconds
+
+    @property
+    def hz(self) -> int:
+        """The core clock as the firmware has set it."""
+        return self._timebase.hz
+
+    @property
+    def diagnostics(self) -> tuple[str, ...]:
+        """What real hardware would not forgive and what the model does not know, in order of appearance."""
+        return self._diagnostics.messages
+
+    def symbol(self, name: str) -> int:
+        """Address of a symbol.
+
+        Raises:
+            UserError: the image has no such symbol.
+        """
+        if name not in self._image.symbols:
+            raise UserError(f"{self._elf} has no symbol '{name}'; was it stripped, or is the name misspelled?")
+        return self._image.symbols[name]
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        """Raises ValueError when the range is not memory."""
+        return self._engine.read_memory(address, size)
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Writes flash, too. Raises ValueError when the range is not memory."""
+        self._engine.write_memory(address, data)
+
+    def stalls(self) -> dict[str, int]:
+        """Counts behind the cycles: flash reads for code and data, cycles lost to flash and to unaligned accesses."""
+        state = self._engine.state
+        return {
+            "code_misses": int(state[Field.CODE_MISSES]),
+            "data_misses": int(state[Field.DATA_MISSES]),
+            "flash_cycles": int(state[Field.STALLS]),
+            "unaligned_cycles": int(state[Field.UNALIGNED]),
+        }

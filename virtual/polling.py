@@ -1,0 +1,81 @@
+"""Recognises code that waits: loops that provably repeat until something outside the core happens.
+
+A loop is skipped only when all of the core's registers are the same as one turn before, nothing was stored in between
+and the turn took the same time twice; then every further turn is the same until the next event. Skipping whole turns
+therefore changes no cycle count.
+"""
+
+from virtual.engine import Engine, Exit, Outcome
+from virtual.timebase import Timebase
+from virtual.timing.state import NEVER, Field, Flag
+
+TURNS = 64  # blocks that a loop without peripheral accesses may have
+
+
+class PollDetector:
+    """``limit`` is the cycle that the present run ends at; ``stuck`` says that nothing can end the wait."""
+
+    def __init__(self, engine: Engine, timebase: Timebase) -> None:
+        self._engine = engine
+        self._timebase = timebase
+        self.limit = NEVER
+        self.stuck = False
+        self.accesses = 0
+        self.forget()
+
+    def forget(self) -> None:
+        self.accesses += 1
+        self._last: tuple[int, int, int] | None = None
+        self._registers: tuple[int, ...] = ()
+        self._cycle = self._instructions = self._period = 0
+
+    def observe(self, address: int, value: int) -> None:
+        """A register that only events change was read."""
+        self.accesses += 1
+        engine = self._engine
+        key = (engine.access_pc, address, value)
+        quiet = not engine.take_seen() & Flag.STORE
+        now, instructions = engine.now, engine.instructions
+        period, turn = now - self._cycle, instructions - self._instructions
+        if key != self._last or not quiet:
+            self.forget()
+            self._last = key
+        else:
+            registers = engine.registers()
+            if registers == self._registers and period == self._period > 0:
+                now += self._skip(now, period, turn)
+                instructions = engine.instructions
+            self._registers, self._period = registers, period
+        self._cycle, self._instructions = now, instructions
+
+    def _skip(self, now: int, period: int, turn: int) -> int:
+        """Advance by whole turns that end before the next event; returns the cycles."""
+        event = self._timebase.next_cycle()
+        if event is None:
+            self.stuck = True
+            self._engine.stop_no_later_than(0)
+            return 0
+        turns = max(0, (min(event, self.limit) - now - 1) // period)
+        self._engine.advance(turns * period, turns * turn)
+        return turns * period
+
+    def look_for_loop(self) -> Outcome | None:
+        """Between blocks: find out whether the code goes round in registers alone, and if so skip or set ``stuck``.
+
+        Runs up to ``TURNS`` blocks; returns what ended the last of them, unless it was only time.
+        """
+        engine, state = self._engine, self._engine.state
+        start, cycle, instructions = engine.registers(), engine.now, engine.instructions
+        accesses = self.accesses
+        engine.take_seen()
+        for _ in range(TURNS):
+            state[Field.STOP_AT] = engine.now + 1
+            outcome = engine.run()
+            if outcome.exit is not Exit.TIME:
+                return outcome
+            if engine.take_seen() & Flag.STORE or self.accesses != accesses:
+                return None
+            if engine.registers() == start:
+                self._skip(engine.now, engine.now - cycle, engine.instructions - instructions)
+                return None
+        return None

@@ -1,0 +1,39 @@
+"""What the virtual board expects of a chip family, and what the chip gets from the board."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from virtual.cortex_m import CortexM
+from virtual.engine import Engine
+from virtual.soc.diagnostics import Diagnostics
+from virtual.soc.serial import SerialDevice
+from virtual.timebase import Timebase
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The board around a chip's peripherals."""
+
+    engine: Engine
+    core: CortexM
+    timebase: Timebase
+    diagnostics: Diagnostics
+
+
+class Chip(Protocol):
+    """The peripherals of one chip."""
+
+    @property
+    def serial(self) -> SerialDevice:
+        """The one behind the probe's virtual COM port."""
+        ...
+
+    def reset(self) -> None: ...
+
+    def read(self, address: int, size: int) -> int: ...
+
+    def write(self, address: int, size: int, value: int) -> None: ...
+
+    def is_steady(self, address: int) -> bool:
+        """Whether a register only changes by an event of the timebase or a write, so that polling it may be skipped."""
+        ...
