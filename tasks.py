@@ -9,7 +9,7 @@ from typing import Any
 from invoke import Collection, Exit, task
 from invoke.context import Context
 
-from common.console import console
+from common.console import console, say
 from common.errors import UserError
 
 DEFAULT_BOARD = "nucleo_l4r5zi"
@@ -101,11 +101,11 @@ def flash(_context: Context, port: str | None = None, via: str | None = None, dr
     firmware = _built()
     board = load_board(firmware.board)
     if via is None and drive is None and wants_virtual(board, port, console):
-        console.print(flash_virtual(firmware, board), markup=False)
+        say(flash_virtual(firmware, board))
     else:
         with console.status(f"programming {board.title}"):
             done = flash_board(firmware, board, via, Path(drive).expanduser() if drive else None)
-        console.print(done, markup=False)
+        say(done)
 
 
 @task(
@@ -179,7 +179,7 @@ def models(_context: Context, fetch: str | None = None, from_dir: str | None = N
     if fetch is None:
         console.print(models_table())
     else:
-        console.print(fetch_model(fetch, Path(from_dir).expanduser() if from_dir else None), markup=False)
+        say(fetch_model(fetch, Path(from_dir).expanduser() if from_dir else None))
 
 
 @task(
@@ -192,7 +192,7 @@ def train(
     """Train the model that firmbench ships for a benchmark, from data the script makes itself. Needs TensorFlow."""
     from models.training import train as train_model
 
-    console.print(train_model(bench, Path(out) if out else None, seed, smoke, console.print), markup=False)
+    say(train_model(bench, Path(out) if out else None, seed, smoke, say))
 
 
 @task

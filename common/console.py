@@ -3,3 +3,8 @@
 from rich.console import Console
 
 console = Console(highlight=False)
+
+
+def say(text: str) -> None:
+    """Print text as it is: no markup, and no line breaks of ours, so that paths can be copied."""
+    console.print(text, markup=False, soft_wrap=True)

@@ -1,5 +1,6 @@
 """Where things live in a checkout. Nothing is ever written outside ``BUILD``."""
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -8,4 +9,4 @@ BENCHMARKS = ROOT / "benchmarks"
 TEMPLATES = ROOT / "templates"
 FIRMWARE = ROOT / "firmware"
 MODELS = ROOT / "models"
-BUILD = ROOT / "build"
+BUILD = Path(os.environ.get("FIRMBENCH_BUILD", ROOT / "build")).resolve()

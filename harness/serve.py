@@ -15,6 +15,10 @@ def serve(firmware: Firmware, board: Board, link: Path | None, realtime: bool, c
 
     machine = VirtualBoard(firmware.elf, board)
     with serve_pty(machine, realtime=realtime, link=link) as server:
-        console.print(f"virtual {board.title} with {firmware.bench} on {link or server.path}, {firmware.baud} baud")
+        console.print(
+            f"virtual {board.title} with {firmware.bench} on {link or server.path}, {firmware.baud} baud",
+            markup=False,
+            soft_wrap=True,
+        )
         console.print("Ctrl-C ends it", markup=False)
         threading.Event().wait()

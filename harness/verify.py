@@ -154,6 +154,7 @@ def verify_firmware(
         f"{firmware.model.name} on {board.title}: {count + WIRE_INPUTS} inferences equal TensorFlow Lite Micro's"
         f" bit for bit ({WIRE_INPUTS} of them with input over the serial line)",
         markup=False,
+        soft_wrap=True,
     )
 
 

@@ -1,6 +1,5 @@
 """The generated C on the host equals TensorFlow Lite Micro's reference kernels, bit for bit."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from common.benchmark import load_benchmark
 from tests.generator.cases import fully_connected, run_on_host, run_oracle
 from tests.model_builder import OperatorSpec, TensorSpec, build_model
+from tests.reference import reference_data
 
 
 def int8_inputs(count: int, *shape: int) -> np.ndarray:
@@ -116,15 +116,9 @@ def test_quantize_and_dequantize_around_a_layer(tmp_path: Path) -> None:
     )
 
 
-def reference_model() -> bytes:
-    folder = os.environ.get("FIRMBENCH_DATA")
-    if folder is None:
-        pytest.skip("FIRMBENCH_DATA is not set: no reference models here")
-    return (Path(folder) / "models" / "ad01_int8.tflite").read_bytes()
-
-
 @pytest.mark.parametrize("name", ["shipped", pytest.param("reference", marks=pytest.mark.reference)])
 def test_whole_ad_models(tmp_path: Path, name: str) -> None:
-    model = load_benchmark("ad").model.read_bytes() if name == "shipped" else reference_model()
+    shipped = load_benchmark("ad").model
+    model = (shipped if name == "shipped" else reference_data() / "models" / "ad01_int8.tflite").read_bytes()
     inputs = int8_inputs(1000, 1, 640)
     np.testing.assert_array_equal(run_on_host(model, inputs, "int8", tmp_path), run_oracle(model, inputs))

@@ -1,0 +1,177 @@
+"""The command line as a user types it: exit codes, one-line errors, and no traceback for anything a user can cause."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.paths import ROOT
+from tests.generator.cases import fully_connected
+from tests.model_builder import OperatorSpec, TensorSpec, build_model
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
+
+
+def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "FIRMBENCH_BUILD": str(folder / "build"), **environment}
+    return subprocess.run(command(*words), cwd=folder, env=variables, capture_output=True, text=True, check=False)
+
+
+def refused(folder: Path, *words: str, **environment: str) -> str:
+    """The error message of a call that must fail cleanly and leave nothing behind."""
+    answer = run(folder, *words, **environment)
+    assert answer.returncode not in (0, None)
+    assert "Traceback" not in answer.stdout + answer.stderr
+    assert not list(folder.glob("build/**/build.json"))
+    assert not list(folder.glob("build/**/firmware.*"))
+    return answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["build", "--board", "uno"], "error: unknown board 'uno'; boards are: nucleo_l4r5zi"),
+        (["build", "--bench", "xyz"], "error: unknown benchmark 'xyz'; benchmarks are: ad"),
+        (["build", "--runtime", "jit"], "error: unknown runtime 'jit'; runtimes are: aot"),
+        (["build", "--model", "absent.tflite"], "error: cannot read model absent.tflite: No such file"),
+        (["build", "--colour", "red"], "--colour"),
+        (["bench", "--board", "uno"], "error: unknown board 'uno'"),
+        (["train", "--bench", "xyz"], "error: no training script for benchmark 'xyz'"),
+        (["models", "--fetch", "xyz"], "error: "),
+    ],
+)
+def test_wrong_words(tmp_path: Path, words: list[str], message: str) -> None:
+    stderr = refused(tmp_path, *words)
+    assert message in stderr
+    assert stderr.count("\n") <= 2
+
+
+def float_model() -> bytes:
+    rng = np.random.default_rng(0)
+    tensors = [
+        TensorSpec((1, 640), "float32"),
+        TensorSpec((640, 640), "float32", data=rng.normal(size=(640, 640)).astype(np.float32)),
+        TensorSpec((1, 640), "float32"),
+    ]
+    return build_model(tensors, [OperatorSpec("FULLY_CONNECTED", [0, 1, -1], [2])], [0], [2])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not a TensorFlow Lite model"),
+        (b"#!/bin/sh\n" * 50, "is not a TensorFlow Lite model"),
+        (fully_connected(units=640, depth=640)[:30000], "is truncated or damaged"),
+        (float_model(), "operator 0 FULLY_CONNECTED: input is float32, supported is int8"),
+        (fully_connected(units=10, depth=640), "its output has 10 elements, the benchmark's has 640"),
+    ],
+    ids=["empty", "script", "truncated", "float", "shape"],
+)
+def test_wrong_models(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "my.tflite").write_bytes(content)
+    stderr = refused(tmp_path, "build", "--model", "my.tflite")
+    assert message in stderr
+    assert "my.tflite" in stderr or "operator 0" in stderr
+
+
+def test_a_model_too_large_for_flash_says_by_how_much(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    width = 1800
+    quantized = {"scales": [0.1], "zero_points": [0]}
+    tensors = [
+        TensorSpec((1, 640), **quantized),
+        TensorSpec((width, 640), scales=[0.01], data=rng.integers(-127, 128, (width, 640)).astype(np.int8)),
+        TensorSpec((1, width), **quantized),
+        TensorSpec((640, width), scales=[0.01], data=rng.integers(-127, 128, (640, width)).astype(np.int8)),
+        TensorSpec((1, 640), **quantized),
+    ]
+    operators = [
+        OperatorSpec("FULLY_CONNECTED", [0, 1, -1], [2]),
+        OperatorSpec("FULLY_CONNECTED", [2, 3, -1], [4]),
+    ]
+    (tmp_path / "big.tflite").write_bytes(build_model(tensors, operators, [0], [4]))
+    assert "more than the 2,097,152 there are" in refused(tmp_path, "build", "--model", "big.tflite")
+
+
+def test_no_compiler(tmp_path: Path) -> None:
+    assert "arm-none-eabi-gcc is not on PATH" in refused(tmp_path, "build", PATH=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["flash", "--via", "magic"], "methods are: mass-storage, st-flash, openocd, pyocd"),
+        (["flash", "--via", "mass-storage"], "no drive of NUCLEO-L4R5ZI is mounted"),
+        (["flash", "--drive", "nowhere"], "does not exist"),
+        (["flash", "--drive", "."], "is not a debug probe's drive"),
+        (["flash", "--port", "/dev/ttyACM7"], "a serial port cannot be flashed"),
+        (["bench", "--port", "/dev/absent"], "does not exist"),
+        (["bench", "--port", "virtual", "--data", "nowhere"], "nowhere"),
+        (["verify", "--count", "0"], "at least one input"),
+    ],
+)
+def test_wrong_use_of_a_build(built: Path, words: list[str], message: str) -> None:
+    answer = run(built, *words)
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stdout + answer.stderr
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    answer = run(folder, "build")
+    assert answer.returncode == 0, answer.stderr
+    assert "tensor arena" in answer.stdout
+    return folder
+
+
+def test_flashing_without_the_tool_that_was_asked_for(built: Path) -> None:
+    bare = os.pathsep.join(["/nonexistent"])
+    answer = run(built, "flash", "--via", "openocd", PATH=bare)
+    assert answer.returncode == 1
+    assert "openocd is not on PATH" in answer.stderr
+
+
+def test_flash_to_a_drive_copies_the_image_and_believes_its_failure_report(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "DETAILS.TXT").write_text("ST-LINK\n")
+    answer = run(built, "flash", "--drive", str(tmp_path))
+    assert answer.returncode == 0, answer.stderr
+    assert "did not report a failure" in answer.stdout
+    image = built / "build" / "nucleo_l4r5zi" / "ad" / "firmware.bin"
+    assert (tmp_path / "firmware.bin").read_bytes() == image.read_bytes()
+    (tmp_path / "FAIL.TXT").write_text("The interface firmware failed to reset/halt the target MCU\n")
+    answer = run(built, "flash", "--drive", str(tmp_path))
+    assert answer.returncode == 1
+    assert "failed to reset/halt" in answer.stderr
+
+
+def test_flash_without_a_board_uses_the_virtual_one_and_says_so(built: Path) -> None:
+    answer = run(built, "flash")
+    assert answer.returncode == 0, answer.stderr
+    assert "using the virtual one" in answer.stdout
+    assert "answers as 'firmbench' with model 'ad01'" in answer.stdout
+
+
+@pytest.mark.parametrize("words", [["bench", "--port", "virtual"], ["virtual"]], ids=["bench", "virtual"])
+def test_ctrl_c_ends_a_run_cleanly(built: Path, words: list[str]) -> None:
+    variables = {**os.environ, "FIRMBENCH_BUILD": str(built / "build")}
+    process = subprocess.Popen(
+        command(*words), cwd=built, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # it is running
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in stdout + stderr
+    assert not list(built.glob("build/**/results.json"))
+    assert not list(built.glob("build/**/.results.json*"))

@@ -1,0 +1,165 @@
+"""From model to number: the built ELF on the virtual board, against TensorFlow Lite Micro and against golden scores."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import serial
+from rich.console import Console
+
+from common.artifact import Firmware
+from common.benchmark import load_benchmark
+from common.board import load_board
+from common.paths import ROOT
+from generator.build import build
+from harness.device import Device
+from harness.link import Link
+from harness.run import run_performance
+from harness.verify import verify_firmware
+from tests.reference import reference_data
+from virtual import VirtualBoard, VirtualSerial, serve_pty
+
+pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
+
+BOARD = load_board("nucleo_l4r5zi")
+BENCHMARK = load_benchmark("ad")
+VERIFIED_INPUTS = 200
+NAME_ANSWER = b"m-name-dut-[firmbench]\r\nm-ready\r\n"
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Firmware:
+    return build(BOARD, BENCHMARK, BENCHMARK.model, "aot", lambda _: None)
+
+
+def connect(firmware: Firmware, *, timing: bool = True) -> tuple[VirtualBoard, Device]:
+    """A booted virtual board and a client in step with it."""
+    machine = VirtualBoard(firmware.elf, BOARD, timing=timing)
+    device = Device(Link(VirtualSerial(machine, baudrate=firmware.baud), "virtual", lambda: machine.seconds))
+    device.synchronise()
+    return machine, device
+
+
+def booted(firmware: Firmware) -> tuple[VirtualBoard, VirtualSerial]:
+    """A virtual board that has printed its boot text, and its serial port."""
+    machine = VirtualBoard(firmware.elf, BOARD)
+    port = VirtualSerial(machine, baudrate=firmware.baud, timeout=0.5)
+    assert port.read(4096).endswith(b"m-ready\r\n")
+    return machine, port
+
+
+def reference_model() -> Path:
+    return reference_data() / "models" / "ad01_int8.tflite"
+
+
+def test_shipped_model_is_bit_exact(shipped: Firmware) -> None:
+    pytest.importorskip("tflite_micro")
+    console = quiet()
+    verify_firmware(shipped, BOARD, BENCHMARK, VERIFIED_INPUTS, 0, console)
+    assert f"{VERIFIED_INPUTS + 5} inferences equal" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_quick_run_writes_complete_results(shipped: Firmware) -> None:
+    path = run_performance(shipped, BOARD, BENCHMARK, port="virtual", data=None, quick=True, console=quiet())
+    results = json.loads(path.read_text())
+    assert results["board"] == "nucleo_l4r5zi"
+    assert results["bench"] == "ad"
+    assert results["model"]["sha256"] == shipped.model.sha256
+    assert results["timing"] == "modelled"
+    assert results["unverified"] is True
+    for name in ("flash_bytes", "ram_bytes", "arena_bytes", "tools", "windows", "runtime"):
+        assert results[name]
+    assert results["cycles"] == pytest.approx(results["latency_ms"] * 120e3, abs=120)
+    assert 2.0 < results["latency_ms"] < 8.0
+    assert (path.parent / "log.txt").read_text()
+
+
+def test_modelled_time_is_the_same_every_time(shipped: Firmware) -> None:
+    def lap() -> tuple[int, int, int]:
+        machine, device = connect(shipped)
+        device.load(bytes(BENCHMARK.input_bytes))
+        return device.infer(20, 2).elapsed_us, machine.cycles, machine.instructions
+
+    assert lap() == lap()
+
+
+def test_one_loaded_input_gives_the_same_result_however_often_it_runs(shipped: Firmware) -> None:
+    _, device = connect(shipped, timing=False)
+    device.load(np.linspace(-40, 10, 640).astype("<f4").tobytes())
+    results = {device.infer(iterations, warmup).results for iterations, warmup in ((1, 0), (3, 0), (1, 10))}
+    assert len(results) == 1
+
+
+def test_no_byte_is_lost_when_commands_come_in_a_burst(shipped: Firmware) -> None:
+    """64 bytes outstanding, the protocol's limit, at the full rate while the firmware is busy answering."""
+    machine, port = booted(shipped)
+    commands = b"name%" * 12
+    for _ in range(5):
+        port.write(commands)
+        answer = port.read(4096)
+        assert answer == 12 * NAME_ANSWER
+    assert machine.diagnostics == ()
+
+
+def test_a_stack_overflow_is_reported_over_the_line(shipped: Firmware) -> None:
+    machine, port = booted(shipped)
+    program = machine.symbol("th_infer") & ~1
+    # push {r0-r7}; b . - 2
+    machine.write_memory(program, bytes.fromhex("ffb4fde7"))
+    port.write(b"infer 1 0%")
+    answer = port.read(4096).decode()
+    assert "e-[BusFault at pc" in answer or "e-[HardFault at pc" in answer
+
+
+def test_an_undefined_instruction_is_reported_over_the_line(shipped: Firmware) -> None:
+    machine, port = booted(shipped)
+    program = machine.symbol("th_infer") & ~1
+    machine.write_memory(program, bytes.fromhex("00de"))
+    port.write(b"infer 1 0%")
+    answer = port.read(4096).decode()
+    assert f"e-[UsageFault at pc 0x{program:08x}" in answer
+
+
+def test_any_serial_program_can_open_the_pseudo_terminal(shipped: Firmware, tmp_path: Path) -> None:
+    link = tmp_path / "board"
+    with serve_pty(VirtualBoard(shipped.elf, BOARD), link=link):
+        for _ in range(2):
+            with serial.Serial(str(link), shipped.baud, timeout=1) as port:
+                answer = b""
+                for _ in range(5):  # what arrives while the firmware boots is lost, as on a real board
+                    port.write(b"name%")
+                    answer += port.read_until(NAME_ANSWER)
+                    if answer.endswith(NAME_ANSWER):
+                        break
+                assert answer.endswith(NAME_ANSWER)
+
+
+def test_building_does_not_import_tensorflow() -> None:
+    code = (
+        "import sys; import generator.build, harness.run, virtual; "
+        "sys.exit(any(name.split('.')[0] == 'tensorflow' for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.reference
+def test_reference_model_is_bit_exact_and_scores_as_published() -> None:
+    """The scores of the official sample's first windows are those of TensorFlow Lite Micro."""
+    pytest.importorskip("tflite_micro")
+    firmware = build(BOARD, BENCHMARK, reference_model(), "aot", lambda _: None)
+    verify_firmware(firmware, BOARD, BENCHMARK, VERIFIED_INPUTS, 1, quiet())
+    golden = json.loads((reference_data() / "protocol_golden.json").read_text())["ad_tflm"]
+    sample = (reference_data() / "ad" / "ad01" / "normal_id_01_00000000_hist_librosa.bin").read_bytes()
+    _, device = connect(firmware, timing=False)
+    for window in range(0, 196, 13):
+        device.load(sample[window * 512 : window * 512 + BENCHMARK.input_bytes])
+        assert device.infer(1, 0).results[0] == pytest.approx(golden[window], abs=0.00051)
