@@ -16,6 +16,7 @@ from common.files import write_if_changed
 from common.paths import ROOT, TEMPLATES
 from generator.plan import Plan
 from generator.program import Constant, Program
+from generator.quantization import Rescale
 
 STACK_BYTES = 4096
 VALUES_PER_LINE = 32
@@ -113,6 +114,7 @@ def _environment() -> jinja2.Environment:
         autoescape=False,
     )
     environment.filters["c_float"] = c_float
+    environment.filters["c_rescale"] = c_rescale
     environment.filters["c_type"] = C_TYPES.__getitem__
     environment.filters["element_type"] = element_type
     environment.filters["initializer_lines"] = initializer_lines
@@ -124,6 +126,11 @@ def c_float(value: np.float32) -> str:
     return f"{float(value).hex()}f"
 
 
+def c_rescale(rescale: Rescale) -> str:
+    """The initialiser of a `Rescale` of firmware/kernels/requantize.h."""
+    return f"{{{rescale.multiplier}, {max(rescale.shift, 0)}, {max(-rescale.shift, 0)}}}"
+
+
 def element_type(constant: Constant) -> str:
     return "Rescale" if isinstance(constant.values, tuple) else C_TYPES[constant.values.dtype.name]
 
@@ -131,7 +138,7 @@ def element_type(constant: Constant) -> str:
 def initializer_lines(constant: Constant) -> Iterator[str]:
     """The lines of a C initialiser list."""
     if isinstance(constant.values, tuple):
-        texts = [f"{{{rescale.multiplier}, {rescale.shift}}}" for rescale in constant.values]
+        texts = [c_rescale(rescale) for rescale in constant.values]
     else:
         texts = [str(value) for value in constant.values.tolist()]
     for start in range(0, len(texts), VALUES_PER_LINE):

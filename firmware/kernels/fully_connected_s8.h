@@ -13,7 +13,7 @@
 
 typedef struct {
     const int8_t *weights;  // [units / 4][depth / 4][4 units][4 inputs], 4-byte aligned
-    const int32_t *bias;    // [units], with -input zero point x sum of weights added
+    const int32_t *bias;    // [units, padded to 4], with -input zero point x sum of weights added
     const Rescale *rescale; // [units] if per channel, else [1]
     int32_t batches;
     int32_t depth;        // inputs, padded to a multiple of 4

@@ -5,10 +5,12 @@
 
 #include <stdint.h>
 
-// A positive real factor multiplier * 2^(shift - 31): multiplier is 0 or in [2^30, 2^31), shift in [-31, 30].
+// A positive real factor multiplier * 2^(left - right - 31): multiplier is 0 or in [2^30, 2^31), one of the shifts is
+// 0.
 typedef struct {
     int32_t multiplier;
-    int32_t shift;
+    int8_t left;  // 0..30
+    int8_t right; // 0..31
 } Rescale;
 
 // 2ab / 2^32 rounded to nearest, ties up. This is the reference's SaturatingRoundingDoublingHighMul: its nudge for
@@ -18,19 +20,18 @@ static inline int32_t rounding_doubling_high_multiply(int32_t a, int32_t b) {
     return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
 }
 
-// x / 2^exponent, ties away from zero; exponent in [0, 31].
+// x / 2^exponent rounded to nearest, ties away from zero; exponent in [0, 31], x > -2^31.
 static inline int32_t rounding_divide_by_power_of_two(int32_t x, int32_t exponent) {
-    int32_t mask = (int32_t)((1u << exponent) - 1u);
-    int32_t remainder = x & mask;
-    int32_t threshold = (mask >> 1) + (x < 0);
-    return (x >> exponent) + (remainder > threshold);
+    if (exponent == 0) {
+        return x;
+    }
+    int32_t biased = x + (x >> 31); // makes ties of negative numbers go down
+    return ((biased >> (exponent - 1)) + 1) >> 1;
 }
 
 static inline int32_t requantize(int32_t x, Rescale rescale) {
-    int32_t left = rescale.shift > 0 ? rescale.shift : 0;
-    int32_t right = rescale.shift > 0 ? 0 : -rescale.shift;
-    int32_t scaled = (int32_t)((uint32_t)x << left); // like the reference, which wraps
-    return rounding_divide_by_power_of_two(rounding_doubling_high_multiply(scaled, rescale.multiplier), right);
+    int32_t scaled = (int32_t)((uint32_t)x << rescale.left); // like the reference, which wraps
+    return rounding_divide_by_power_of_two(rounding_doubling_high_multiply(scaled, rescale.multiplier), rescale.right);
 }
 
 static inline int8_t clamp_s8(int32_t x, int32_t low, int32_t high) {

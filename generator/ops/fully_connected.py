@@ -172,7 +172,7 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
         inputs=(layer.input.index,),
         constants=(
             Constant(names["weights"], pack_weights(weights)),
-            Constant(names["bias"], bias.astype(np.int32)),
+            Constant(names["bias"], np.pad(bias, (0, -units % UNITS_PER_BLOCK)).astype(np.int32)),
             Constant(names["rescale"], rescales),
         ),
         parameters=parameters,
