@@ -6,6 +6,7 @@ Unicorn is licensed under the GPL version 2; it is an installed dependency and n
 import ctypes
 import enum
 import mmap
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,8 +15,9 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from virtual.timing import hooks
 from virtual.timing.block_table import BlockTable
-from virtual.timing.blocks import block_cost
+from virtual.timing.blocks import block_cost, decode
 from virtual.timing.costs import CORTEX_M4, Costs
+from virtual.timing.decode32 import is_plain_store
 from virtual.timing.state import Field, Flag, Record, Stop, address_of, clear_blocks, clear_caches, new_state
 
 NOWHERE = 0xFFFFFFFE  # no code runs here: emulation never ends by reaching it
@@ -34,7 +36,7 @@ FETCH_ACCESSES = frozenset({unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.U
 class Exit(enum.Enum):
     """Why the engine came back."""
 
-    TIME = enum.auto()  # Field.STOP_AT reached
+    TIME = enum.auto()  # Field.STOP_AT reached, or a peripheral access made an exception ready
     UNMASKED = enum.auto()  # a block ran that may have unmasked a pending exception
     FP_DISABLED = enum.auto()  # the next block holds FP instructions and CPACR forbids them
     SLEEP = enum.auto()  # WFI, WFE
@@ -98,7 +100,8 @@ class Engine:
         self.state = new_state()
         self._regions = memory
         self._bus = bus
-        self._in_access = False
+        self._in_access = self._stopped_in_access = False
+        self.exception_ready: Callable[[], bool] = lambda: False  # whether the core could enter an exception now
         self._interrupt: int | None = None
         self._fault: tuple[int, int] | None = None
         self._uc = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
@@ -244,7 +247,7 @@ class Engine:
         """
         self.state[Field.STOPPED] = Stop.NONE
         self._interrupt = self._fault = None
-        undefined = False
+        self._stopped_in_access = undefined = False
         try:
             self._uc.emu_start(self.read("PC") | 1, until)
         except UcError as error:
@@ -253,8 +256,16 @@ class Engine:
             elif self._fault is None:
                 raise
         pc = self.read("PC") & 0xFFFFFFFE
+        if self._stopped_in_access:
+            pc = self._skip_store(pc)
         self._settle(pc)
         return self._outcome(pc, undefined)
+
+    def _skip_store(self, pc: int) -> int:
+        """Go behind the store that stopped the engine; its access has been carried out."""
+        self.write("PC", (pc + next(decode(pc, self.read_memory(pc, 4)))[1].size) | 1)
+        self.state[Field.RESUMED] = 1
+        return self.read("PC") & 0xFFFFFFFE
 
     def _outcome(self, pc: int, undefined: bool) -> Outcome:
         if self._fault is not None:
@@ -276,6 +287,8 @@ class Engine:
             if pc >= EXC_RETURN_FIRST:
                 return Outcome(Exit.EXCEPTION_RETURN, pc, pc | 1)
             return Outcome(Exit.FETCH_FAULT, pc, pc)
+        if self._stopped_in_access:
+            return Outcome(Exit.TIME, pc)
         stops = {
             Stop.TIME: Exit.TIME,
             Stop.UNMASKED: Exit.UNMASKED,
@@ -354,3 +367,17 @@ class Engine:
             self._bus.write(origin + offset, size, value)
         finally:
             self._in_access = False
+        if self.state[Field.STOP_AT] == 0 and self._may_stop_here() and self.exception_ready():
+            self._stopped_in_access = True
+            self._uc.emu_stop()  # takes effect at once: the engine goes back to before this instruction
+
+    def _may_stop_here(self) -> bool:
+        """Whether the present store may be the last instruction before an exception.
+
+        Not without timing, when PC is not known; not in a block with IT, whose state would be lost (see
+        ``hooks.repair_it``); not if the store does more than store. The exception then waits for the block's end.
+        """
+        record = int(self.state[Field.CURRENT])
+        if not self._timed or not record or self.state[record + Record.FLAGS] & Flag.IT:
+            return False
+        return is_plain_store(bytes(self._uc.mem_read(self.access_pc, 4)))

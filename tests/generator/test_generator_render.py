@@ -50,7 +50,10 @@ def test_key_lines_of_the_generated_files() -> None:
         "gen/benchmark_config.h": ['#define TH_MODEL_VERSION "ad01"', "#define MAX_DB_INPUT_SIZE 5120"],
         "gen/model.c": ["fully_connected_s8(&op0_layer, t0, t21);", "_Alignas(16) uint8_t tensor_arena[1408];"],
         "gen/memory.ld": ["ORIGIN = 0x08000000, LENGTH = 2097152", "ORIGIN = 0x20000000, LENGTH = 655360"],
-        "platformio.ini": ["platform = symlink://../../../firmware/platform"],
+        "platformio.ini": [
+            "platform = symlink://../../../../firmware/platform",
+            "board_build.ldscript = gen/memory.ld",
+        ],
     }
     for path, lines in wanted.items():
         for line in lines:

@@ -51,6 +51,7 @@ class CortexM:
         self.asleep = False
         self.event = False
         self._attend = attend
+        engine.exception_ready = self.can_take
 
     def reset(self, vector_table: int) -> None:
         """Load SP and PC from the vector table.
@@ -96,15 +97,15 @@ class CortexM:
         _, basepri, faultmask = self.masks()
         return self.controller.may_take(0, basepri, faultmask) is not None
 
+    def can_take(self) -> bool:
+        return bool(self.controller.pending) and self.controller.may_take(*self.masks()) is not None
+
     def take_pending(self) -> bool:
         """Enter the most urgent exception, if it may interrupt what runs now."""
-        if not self.controller.pending:
-            return False
-        number = self.controller.may_take(*self.masks())
-        if number is None:
-            return False
-        self._enter(number, self.engine.read("PC") & 0xFFFFFFFE)
-        return True
+        number = self.controller.may_take(*self.masks()) if self.controller.pending else None
+        if number is not None:
+            self._enter(number, self.engine.read("PC") & 0xFFFFFFFE)
+        return number is not None
 
     # -- entry and return -----------------------------------------------------------------------------------------
 
@@ -196,8 +197,7 @@ class CortexM:
     def _charge_return(self) -> None:
         """A return that leads straight into the next handler skips both stackings: charge the difference only."""
         costs = self.engine.costs
-        tail_chained = bool(self.controller.pending) and self.controller.may_take(*self.masks()) is not None
-        if tail_chained:
+        if self.can_take():
             self.engine.advance(costs.exception_tail_chain - costs.exception_entry)
         else:
             self.engine.advance(costs.exception_exit)

@@ -142,3 +142,12 @@ def decode32(high: int, low: int) -> Instruction:
         if high & mask == value and low & mask2 == value2:
             return decoder(high, low)
     return Instruction(Op.UNDEFINED, 4)
+
+
+def is_plain_store(code: bytes) -> bool:
+    """Whether the four bytes start with a single store that does not write its base register back."""
+    high, low = int.from_bytes(code[:2], "little"), int.from_bytes(code[2:4], "little")
+    narrow = high >> 12 in {5, 6, 7, 8, 9}
+    immediate12 = high & 0xFF90 == 0xF880
+    register_offset = high & 0xFF90 == 0xF800 and low & 0x0FC0 == 0
+    return narrow or immediate12 or register_offset

@@ -41,7 +41,7 @@ env.Append(
     CCFLAGS=[
         *machine,
         "-O2",
-        "-falign-loops=8",  # a loop that starts in the middle of a word costs a cycle an iteration (docs/virtual-board.md)
+        "-falign-loops=8",  # a loop that starts in mid-word costs a cycle per iteration
         "-ffunction-sections",
         "-fdata-sections",
         "-ffp-contract=off",  # bit-exact float32: no fused multiply-add
