@@ -208,13 +208,14 @@ def lint(_context: Context) -> None:
 @friendly
 def test(_context: Context, slow: bool = False) -> None:
     """Run the tests."""
-    import pytest
+    import subprocess
 
     from common.paths import ROOT
 
-    code = pytest.main([str(ROOT / "tests"), *([] if slow else ["-m", "not slow"])])
-    if code != 0:
-        sys.exit(int(code))
+    selection = [] if slow else ["-m", "not slow"]
+    answer = subprocess.run([sys.executable, "-m", "pytest", *selection], cwd=ROOT, check=False)
+    if answer.returncode != 0:
+        raise Exit(code=answer.returncode)
 
 
 @task

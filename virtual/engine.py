@@ -1,4 +1,4 @@
-"""The CPU engine: Unicorn with native timing hooks. The only module that knows Unicorn.
+"""The CPU engine: Unicorn with native timing hooks. Only this module and ``registers`` know Unicorn.
 
 Unicorn is licensed under the GPL version 2; it is an installed dependency and nothing of it is part of this project.
 """
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from unicorn import Uc, UcError, arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import uclib
 
+from virtual.registers import CORE_REGISTERS, REGISTERS, Registers
 from virtual.timing import hooks
 from virtual.timing.block_table import BlockTable
 from virtual.timing.blocks import block_cost, decode
@@ -22,13 +23,8 @@ from virtual.timing.state import Field, Flag, Record, Stop, address_of, clear_bl
 
 NOWHERE = 0xFFFFFFFE  # no code runs here: emulation never ends by reaching it
 EXC_RETURN_FIRST = 0xFFFFFFE0
-UNDEFINED, SWI, BREAKPOINT, INVALID_STATE = 1, 2, 7, 18  # interrupt numbers of the engine
-CORE_REGISTERS = ("R0", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "LR", "SP", "PC")
-STATUS_REGISTERS = ("XPSR", "IPSR", "EPSR", "MSP", "PSP", "CONTROL", "PRIMASK", "BASEPRI", "FAULTMASK", "FPSCR")
-REGISTERS: dict[str, int] = {
-    name: getattr(arm_const, f"UC_ARM_REG_{name}")
-    for name in (*CORE_REGISTERS, *STATUS_REGISTERS, *(f"S{n}" for n in range(32)))
-}
+THUMB = 1 << 24  # in XPSR
+SWI, BREAKPOINT = 2, 7  # interrupt numbers of the engine
 WRITE_ACCESSES = frozenset({unicorn_const.UC_MEM_WRITE_UNMAPPED, unicorn_const.UC_MEM_WRITE_PROT})
 FETCH_ACCESSES = frozenset({unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT})
 
@@ -106,6 +102,7 @@ class Engine:
         self._fault: tuple[int, int] | None = None
         self._uc = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
         self._uc.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_M4)
+        self._registers = Registers(self._uc._uch)
         self._buffers: list[mmap.mmap] = []
         self._flash = next(region for region in memory if not region.writable)
         self._map_memory()
@@ -145,16 +142,23 @@ class Engine:
             raise ValueError(f"{len(data)} bytes at {address:#010x} are not memory") from error
 
     def read(self, register: str) -> int:
-        return int(self._uc.reg_read(REGISTERS[register]))
+        return self._registers.read(register)
 
     def write(self, register: str, value: int) -> None:
         if register == "PC":
             self.state[Field.RESUMED] = 0
-        self._uc.reg_write(REGISTERS[register], value)
+        self._registers.write(register, value)
+
+    def read_all(self, registers: tuple[str, ...]) -> tuple[int, ...]:
+        return self._registers.read_all(registers)
+
+    def write_all(self, registers: tuple[str, ...], values: tuple[int, ...]) -> None:
+        """Not for PC."""
+        self._registers.write_all(registers, values)
 
     def registers(self) -> tuple[int, ...]:
         """Everything that decides how the core goes on, memory aside."""
-        return tuple(self.read(name) for name in (*CORE_REGISTERS, "XPSR"))
+        return self._registers.read_all((*CORE_REGISTERS, "XPSR"))
 
     def clear_memory(self) -> None:
         for region in self._regions:
@@ -274,16 +278,12 @@ class Engine:
                 return Outcome(Exit.FETCH_FAULT, address, address)
             return Outcome(Exit.WRITE_FAULT if kind in WRITE_ACCESSES else Exit.READ_FAULT, pc, address)
         if undefined:
-            return Outcome(Exit.UNDEFINED, pc)
+            return Outcome(Exit.UNDEFINED if self.read("XPSR") & THUMB else Exit.INVALID_STATE, pc)
         if self._interrupt is not None:
             if self._interrupt == SWI:
                 return Outcome(Exit.SUPERVISOR_CALL, pc)
             if self._interrupt == BREAKPOINT:
                 return Outcome(Exit.BREAKPOINT, pc)
-            if self._interrupt == INVALID_STATE:
-                return Outcome(Exit.INVALID_STATE, pc)
-            if self._interrupt == UNDEFINED:
-                return Outcome(Exit.UNDEFINED, pc)
             if pc >= EXC_RETURN_FIRST:
                 return Outcome(Exit.EXCEPTION_RETURN, pc, pc | 1)
             return Outcome(Exit.FETCH_FAULT, pc, pc)

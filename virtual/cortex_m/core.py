@@ -22,7 +22,8 @@ XPSR_ALIGNED = 1 << 9  # the stack was moved by a word for alignment
 FPCA, SPSEL = 4, 2
 EXC_RETURN = 0xFFFFFFE1
 BASIC_WORDS, FP_WORDS = 8, 18
-FP_REGISTERS = tuple(f"S{n}" for n in range(16))
+FP_REGISTERS = (*(f"S{n}" for n in range(16)), "FPSCR")
+MASK_REGISTERS = ("PRIMASK", "BASEPRI", "FAULTMASK")
 BASIC_REGISTERS = ("R0", "R1", "R2", "R3", "R12", "LR")
 FAULT_NAMES = {MEMORY_FAULT: "MemManage", BUS_FAULT: "BusFault", USAGE_FAULT: "UsageFault", HARD_FAULT: "HardFault"}
 
@@ -89,8 +90,8 @@ class CortexM:
         self._attend()
 
     def masks(self) -> tuple[int, int, int]:
-        engine = self.engine
-        return engine.read("PRIMASK") & 1, engine.read("BASEPRI") & 0xFF, engine.read("FAULTMASK") & 1
+        primask, basepri, faultmask = self.engine.read_all(MASK_REGISTERS)
+        return primask & 1, basepri & 0xFF, faultmask & 1
 
     def has_work(self) -> bool:
         """Whether something is pending that ends WFI: what would be taken if PRIMASK were clear."""
@@ -127,9 +128,9 @@ class CortexM:
         size = 4 * (BASIC_WORDS + (FP_WORDS if floating else 0))
         frame = (stack - size) & ~7
         saved = xpsr | (XPSR_ALIGNED if (stack - size) & 4 else 0)
-        words = [engine.read(name) for name in BASIC_REGISTERS] + [return_address, saved]
+        words = (*engine.read_all(BASIC_REGISTERS), return_address, saved)
         if floating:
-            words += [engine.read(name) for name in FP_REGISTERS] + [engine.read("FPSCR"), 0]
+            words += (*engine.read_all(FP_REGISTERS), 0)
         try:
             engine.write_memory(frame, struct.pack(f"<{len(words)}I", *words))
         except ValueError:
@@ -176,12 +177,9 @@ class CortexM:
             extended = struct.unpack("<18I", engine.read_memory(stack + 32, 4 * FP_WORDS)) if floating else ()
         except ValueError:
             raise Lockup(f"exception return with the stack pointer at {stack:#010x}, which is no memory") from None
-        for name, value in zip(BASIC_REGISTERS, words[:6], strict=True):
-            engine.write(name, value)
+        engine.write_all(BASIC_REGISTERS, words[:6])
         if extended:
-            for name, value in zip(FP_REGISTERS, extended[:16], strict=True):
-                engine.write(name, value)
-            engine.write("FPSCR", extended[16])
+            engine.write_all(FP_REGISTERS, extended[:17])
         return_address, xpsr = words[6], words[7]
         size = 4 * (BASIC_WORDS + (FP_WORDS if floating else 0)) + (4 if xpsr & XPSR_ALIGNED else 0)
         engine.write(source, stack + size)

@@ -79,8 +79,7 @@ def decode_line(frames: bytes, sender: float, receiver: float) -> list[tuple[Rec
 def _disturbed(frame: Received, frames: bytes, start: float, ratio: float) -> Received:
     """Beyond the tolerance the last sample falls on an edge, even where mid-bit sampling would still succeed."""
     index = round(start / FRAME_BITS)
-    same = index < len(frames) and frame.value == frames[index] and not frame.framing_error
-    if not same:
+    if index >= len(frames) or frame.value != frames[index]:
         return frame
     return Received(frame.value ^ (0x80 if ratio < 1 else 0xC0), True, FRAME_BITS)
 

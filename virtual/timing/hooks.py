@@ -1,14 +1,8 @@
 """Native callbacks of the engine: they charge every basic block and every flash or unaligned access.
 
-Compiled by numba and cached below ``build/``, so that only the first start pays. They work on the array laid out in
+Compiled by numba and cached (see the package), so that only the first start pays. They work on the array laid out in
 ``virtual.timing.state``. Module constants are frozen into the compiled code.
 """
-
-import os
-
-from common.paths import BUILD
-
-os.environ.setdefault("NUMBA_CACHE_DIR", str(BUILD / "numba"))
 
 from numba import carray, cfunc, njit, types
 

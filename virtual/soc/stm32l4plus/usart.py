@@ -60,7 +60,7 @@ class Usart(Peripheral):
         self._sending: deque[int] = deque()
         self._shifting: int | None = None
         self._arrivals: deque[tuple[Received, float]] = deque()
-        self._idle_event: Event | None = None
+        self._heard_start = False
         self._line.clear()
 
     # -- the line -------------------------------------------------------------------------------------------------
@@ -83,6 +83,8 @@ class Usart(Peripheral):
 
     def discard(self) -> None:
         self._line.clear()
+        while len(self._arrivals) > 1:  # the first is on the line already
+            self._arrivals.pop()
 
     def receive(self, data: bytes, baud: float | None) -> None:
         self._line.put(data, baud)
@@ -110,6 +112,7 @@ class Usart(Peripheral):
             self._next_frames(cycle)
 
     def _plan_arrival(self, cycle: int) -> None:
+        self._heard_start = self._listens()
         due = cycle + self._timebase.cycles_of(self._arrivals[0][1])
         event = self._timebase.at(due, lambda: self._arrive(event))
 
@@ -117,7 +120,7 @@ class Usart(Peripheral):
         if not self._arrivals:
             return  # reset in between
         frame, _ = self._arrivals.popleft()
-        if self.baud is not None and self.peek(CR1) & RE and self._wired()[1]:
+        if self._heard_start and self._listens():
             self._accept(frame)
         else:
             self._lose()
@@ -127,7 +130,10 @@ class Usart(Peripheral):
             self._next_frames(event.cycle)
         if not self._arrivals and self.baud:
             due = event.cycle + self._timebase.cycles_of(FRAME_BITS / self.baud)
-            self._idle_event = self._timebase.at(due, self._line_idle)
+            self._timebase.at(due, self._line_idle)
+
+    def _listens(self) -> bool:
+        return self.baud is not None and bool(self.peek(CR1) & RE) and self._wired()[1]
 
     def _lose(self) -> None:
         self._diagnostics.add(f"{self.name}: bytes arrived while the receiver was off or its pin not connected")
