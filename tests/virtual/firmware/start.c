@@ -26,20 +26,13 @@ HANDLER(on_lpuart1);
 typedef void (*handler)(void);
 
 __attribute__((section(".vectors"), used)) const handler vectors[16 + 95] = {
-    (handler)&_stack,
-    reset,
-    on_unused,
-    on_hard_fault,
-    on_unused,
-    on_bus_fault,
-    on_usage_fault,
-    [11] = on_svc,
-    [14] = on_pendsv,
-    [15] = on_systick,
-    [16 + 28] = on_tim2,
-    [16 + 29] = on_tim3,
-    [16 + 50] = on_tim5,
-    [16 + 70] = on_lpuart1,
+    (handler)&_stack,    reset,
+    on_unused,           on_hard_fault,
+    on_unused,           on_bus_fault,
+    on_usage_fault,      [11] = on_svc,
+    [14] = on_pendsv,    [15] = on_systick,
+    [16 + 28] = on_tim2, [16 + 29] = on_tim3,
+    [16 + 50] = on_tim5, [16 + 70] = on_lpuart1,
 };
 
 void reset(void) {
