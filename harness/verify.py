@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from virtual import VirtualBoard
 
 WIRE_INPUTS = 5  # inputs that also go over the serial line, and through the firmware's own quantisation
-INFER_TIMEOUT_S = 60.0  # virtual time
+LOAD_TIMEOUT_S, INFER_TIMEOUT_S = 5.0, 60.0  # virtual time
 SHOWN = 5  # differing elements named in the message
 
 
@@ -144,9 +144,9 @@ def verify_firmware(
             values = oracle.quantize(np.frombuffer(item.data, "<f4"))
             _compare(f"quantised input {item.name}", tensors.read_input(), values.reshape(-1))
             _compare(f"output for {item.name}", tensors.read_output(), oracle.infer(values))
+        link.ask(f"db load {benchmark.input_bytes}", LOAD_TIMEOUT_S)  # and no bytes: the tensor is taken as it is
         inputs = verification_inputs(oracle, count, seed)
         for number, values in enumerate(track(inputs, "verifying", total=count, console=console, transient=True)):
-            link.ask(f"db load {benchmark.input_bytes}", 5.0)  # no bytes yet: inference takes the tensor as it is
             tensors.write_input(values)
             link.ask("infer 1 0", INFER_TIMEOUT_S)
             _compare(f"output for input {number} (seed {seed})", tensors.read_output(), oracle.infer(values))
