@@ -1,6 +1,7 @@
 """The command line: `invoke --list`. Each task checks nothing and knows nothing itself, it calls one function."""
 
 import functools
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,10 +31,13 @@ def friendly(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def wrapper(*arguments: Any, **options: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as for Ctrl-C
         try:
             function(*arguments, **options)
         except UserError as error:
             raise Exit(f"error: {error}", code=1) from None
+        except OSError as error:  # disk full, read-only folder: where errors of files we own end up
+            raise Exit(f"error: {error.filename or 'system'}: {error.strerror}", code=1) from None
         except KeyboardInterrupt:
             raise Exit("interrupted", code=INTERRUPTED) from None
 
@@ -69,6 +73,14 @@ def _built(board: str | None = None, bench: str | None = None, model: str | None
         if firmware is not None:
             return firmware
     return _build(board, bench, model, runtime)
+
+
+def _integer(option: str, text: str) -> int:
+    """Invoke's own conversion ends in a traceback."""
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"{option} {text}: not an integer") from None
 
 
 @task(help={"board": BOARD_HELP, "bench": BENCH_HELP, "model": MODEL_HELP, "runtime": RUNTIME_HELP})
@@ -149,14 +161,15 @@ def bench(
 
 @task(help={"count": "how many inputs", "seed": "of the random inputs"})
 @friendly
-def verify(_context: Context, count: int = 300, seed: int = 0) -> None:
+def verify(_context: Context, count: str = "300", seed: str = "0") -> None:
     """Check that the last build's output equals TensorFlow Lite Micro's bit for bit, on the virtual board."""
     from common.benchmark import load_benchmark
     from common.board import load_board
     from harness.verify import verify_firmware
 
+    inputs, start = _integer("--count", count), _integer("--seed", seed)
     firmware = _built()
-    verify_firmware(firmware, load_board(firmware.board), load_benchmark(firmware.bench), count, seed, console)
+    verify_firmware(firmware, load_board(firmware.board), load_benchmark(firmware.bench), inputs, start, console)
 
 
 @task(help={"link": "also make this symbolic link to the pseudo-terminal", "realtime": "no faster than the real chip"})
@@ -170,16 +183,16 @@ def virtual(_context: Context, link: str | None = None, realtime: bool = False) 
     serve(firmware, load_board(firmware.board), Path(link) if link else None, realtime, console)
 
 
-@task(help={"fetch": "fetch this model into build/models", "from_dir": "folder to take it from instead of the network"})
+@task(help={"fetch": "fetch this model into build/models", "from_": "folder to take it from instead of the network"})
 @friendly
-def models(_context: Context, fetch: str | None = None, from_dir: str | None = None) -> None:
+def models(_context: Context, fetch: str | None = None, from_: str | None = None) -> None:
     """List the models firmbench knows, or fetch one, checked by its SHA-256."""
     from models.listing import fetch_model, models_table
 
     if fetch is None:
         console.print(models_table())
     else:
-        say(fetch_model(fetch, Path(from_dir).expanduser() if from_dir else None))
+        say(fetch_model(fetch, Path(from_).expanduser() if from_ else None))
 
 
 @task(
@@ -187,12 +200,12 @@ def models(_context: Context, fetch: str | None = None, from_dir: str | None = N
 )
 @friendly
 def train(
-    _context: Context, bench: str = DEFAULT_BENCH, out: str | None = None, seed: int = 0, smoke: bool = False
+    _context: Context, bench: str = DEFAULT_BENCH, out: str | None = None, seed: str = "0", smoke: bool = False
 ) -> None:
     """Train the model that firmbench ships for a benchmark, from data the script makes itself. Needs TensorFlow."""
     from models.training import train as train_model
 
-    say(train_model(bench, Path(out) if out else None, seed, smoke, say))
+    say(train_model(bench, Path(out) if out else None, _integer("--seed", seed), smoke, say))
 
 
 @task

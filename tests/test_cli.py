@@ -45,6 +45,7 @@ def refused(folder: Path, *words: str, **environment: str) -> str:
         (["bench", "--board", "uno"], "error: unknown board 'uno'"),
         (["train", "--bench", "xyz"], "error: no training script for benchmark 'xyz'"),
         (["models", "--fetch", "xyz"], "error: "),
+        (["verify", "--count", "many"], "error: --count many: not an integer"),
     ],
 )
 def test_wrong_words(tmp_path: Path, words: list[str], message: str) -> None:
