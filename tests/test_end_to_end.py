@@ -12,15 +12,20 @@ import pytest
 import serial
 from rich.console import Console
 
+from common import artifact
 from common.artifact import Firmware
 from common.benchmark import load_benchmark
 from common.board import load_board
+from common.errors import UserError
 from common.paths import ROOT
 from generator.build import build
+from generator.importer import read_graph
 from harness.device import Device
 from harness.link import Link
 from harness.run import run_performance
-from harness.verify import verify_firmware
+from harness.verify import Oracle, verify_firmware
+from tests.firmware import protocol_cases
+from tests.model_builder import OperatorSpec, TensorSpec, build_model
 from tests.reference import reference_data
 from virtual import VirtualBoard, VirtualSerial, serve_pty
 
@@ -55,6 +60,12 @@ def booted(firmware: Firmware) -> tuple[VirtualBoard, VirtualSerial]:
     port = VirtualSerial(machine, baudrate=firmware.baud, timeout=0.5)
     assert port.read(4096).endswith(b"m-ready\r\n")
     return machine, port
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds of this test do not replace the shipped model's."""
+    monkeypatch.setattr(artifact, "BUILD", tmp_path)
 
 
 def reference_model() -> Path:
@@ -152,6 +163,7 @@ def test_building_does_not_import_tensorflow() -> None:
 
 
 @pytest.mark.reference
+@pytest.mark.usefixtures("elsewhere")
 def test_reference_model_is_bit_exact_and_scores_as_published() -> None:
     """The scores of the official sample's first windows are those of TensorFlow Lite Micro."""
     pytest.importorskip("tflite_micro")
@@ -163,3 +175,90 @@ def test_reference_model_is_bit_exact_and_scores_as_published() -> None:
     for window in range(0, 196, 13):
         device.load(sample[window * 512 : window * 512 + BENCHMARK.input_bytes])
         assert device.infer(1, 0).results[0] == pytest.approx(golden[window], abs=0.00051)
+
+
+def awkward_model() -> bytes:
+    """640 -> 640 with what no `ad` model has: float32 in and out, several batches, ragged and per-channel layers."""
+    rng = np.random.default_rng(7)
+
+    def weights(units: int, depth: int, per_channel: bool) -> TensorSpec:
+        scales = rng.uniform(0.002, 0.02, units if per_channel else 1).tolist()
+        return TensorSpec((units, depth), scales=scales, data=rng.integers(-127, 128, (units, depth)).astype(np.int8))
+
+    def activation(*shape: int, scale: float, zero_point: int) -> TensorSpec:
+        return TensorSpec(shape, scales=[scale], zero_points=[zero_point])
+
+    tensors = [
+        TensorSpec((1, 640), "float32"),
+        activation(1, 640, scale=0.4, zero_point=89),
+        TensorSpec((2,), "int32", data=np.array([10, 64], np.int32)),
+        activation(10, 64, scale=0.4, zero_point=89),
+        weights(7, 64, per_channel=True),
+        activation(10, 7, scale=3.0, zero_point=-11),
+        weights(5, 7, per_channel=False),
+        activation(10, 5, scale=2.0, zero_point=-128),
+        activation(10, 5, scale=1.7, zero_point=4),
+        TensorSpec((2,), "int32", data=np.array([1, 50], np.int32)),
+        activation(1, 50, scale=1.7, zero_point=4),
+        weights(640, 50, per_channel=True),
+        activation(1, 640, scale=1.9, zero_point=3),
+        TensorSpec((1, 640), "float32"),
+    ]
+    operators = [
+        OperatorSpec("QUANTIZE", [0], [1]),
+        OperatorSpec("RESHAPE", [1, 2], [3]),
+        OperatorSpec("FULLY_CONNECTED", [3, 4, -1], [5]),
+        OperatorSpec("FULLY_CONNECTED", [5, 6, -1], [7], activation=1),
+        OperatorSpec("QUANTIZE", [7], [8]),
+        OperatorSpec("RESHAPE", [8, 9], [10]),
+        OperatorSpec("FULLY_CONNECTED", [10, 11, -1], [12]),
+        OperatorSpec("DEQUANTIZE", [12], [13]),
+    ]
+    return build_model(tensors, operators, [0], [13])
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_an_awkward_model_is_bit_exact_on_the_target(tmp_path: Path) -> None:
+    pytest.importorskip("tflite_micro")
+    path = tmp_path / "awkward.tflite"
+    path.write_bytes(awkward_model())
+    firmware = build(BOARD, BENCHMARK, path, "aot", lambda _: None)
+    verify_firmware(firmware, BOARD, BENCHMARK, 40, 2, quiet())
+    _, device = connect(firmware, timing=False)
+    sent = np.linspace(-40, 40, 640).astype("<f4")
+    device.load(sent.tobytes())
+    output = Oracle(path.read_bytes()).infer(sent)
+    assert device.infer(1, 0).results[0] == pytest.approx(np.mean((output - sent) ** 2), rel=1e-4)
+
+
+def test_verify_notices_a_single_wrong_weight(shipped: Firmware, tmp_path: Path) -> None:
+    """The last layer's first weight, changed in the model that the oracle runs: the check can fail."""
+    pytest.importorskip("tflite_micro")
+    content = bytearray(shipped.model_file.read_bytes())
+    weights = read_graph(shipped.model_file).tensors
+    last = next(tensor for tensor in weights if tensor.shape == (640, 128) and tensor.data is not None)
+    assert last.data is not None
+    position = bytes(content).find(last.data.tobytes())
+    content[position] ^= 0x40
+    changed = tmp_path / "firmware"
+    shutil.copytree(shipped.folder, changed, ignore=shutil.ignore_patterns(".pio"))
+    (changed / "model.tflite").write_bytes(content)
+
+    class Elsewhere(Firmware):
+        folder = changed  # type: ignore[assignment]
+
+    with pytest.raises(UserError, match=r"differs in 1 of 640 elements: \[0\] is -?\d+, not -?\d+"):
+        verify_firmware(Elsewhere(**shipped.__dict__), BOARD, BENCHMARK, 20, 0, quiet())
+
+
+def test_every_exchange_of_the_protocol_on_the_target(shipped: Firmware) -> None:
+    facts = protocol_cases.Device("firmbench", BENCHMARK.model_id, BENCHMARK.max_input_bytes, 640)
+    machine = VirtualBoard(shipped.elf, BOARD, timing=False)
+    port = VirtualSerial(machine, baudrate=shipped.baud, timeout=10.0)
+    assert protocol_cases.load_boot(facts).fullmatch(port.read(4096))
+    complete = protocol_cases.load_input(bytes(BENCHMARK.input_bytes))
+    for case in protocol_cases.load_cases(facts):
+        for exchange in [*(complete if case.complete_input else []), *case.exchanges]:
+            port.write(exchange.sent)
+            answer = port.read(1 << 17)
+            assert exchange.answer.fullmatch(answer), (case.name, exchange.sent, answer[:200])
