@@ -17,6 +17,8 @@ TOOLS = {"st-flash": "stlink-tools", "openocd": "openocd", "pyocd": "pyocd"}  # 
 METHODS = (MASS_STORAGE, *TOOLS)
 # What an ST-LINK drive holds besides free space (UM2179, and seen on other ST-LINK/V2-1 boards).
 DRIVE_MARKS = ("DETAILS.TXT", "MBED.HTM")
+UPLOAD_MARK = "Programming with "
+SHOWN_LINES = 6
 FAILURE_FILE = "FAIL.TXT"
 FAILURE_WAIT_S = 3.0
 
@@ -37,11 +39,25 @@ def flash(firmware: Firmware, board: Board, via: str | None, drive: Path | None)
     """
     method = choose(board, via, drive)
     environment = {"FIRMBENCH_UPLOAD_PROTOCOL": method.name, "FIRMBENCH_UPLOAD_DRIVE": str(method.drive or "")}
-    platformio.run(firmware.folder, "-t", "nobuild", "-t", "upload", environment=environment)
+    try:
+        platformio.run(firmware.folder, "-t", "nobuild", "-t", "upload", environment=environment)
+    except platformio.RunError as error:
+        raise UserError(
+            f"{method.name} could not program {board.title}; is it plugged in by USB, and its debug probe not in use by"
+            f" another program? {method.name} said:\n{_words_of_tool(error.output)}"
+        ) from error
     if method.drive is None:
         return f"programmed {board.title} with {method.name}"
     _check_drive(method.drive)
     return f"copied firmware.bin to {method.drive}, which did not report a failure"
+
+
+def _words_of_tool(output: str) -> str:
+    """What the tool printed, out of what PlatformIO did; UPLOAD_MARK is printed by firmware/platform/builder/main.py."""
+    _, _, said = output.partition(UPLOAD_MARK)
+    lines = [line for line in said.splitlines()[1:] if line.strip()]
+    end = next((index for index, line in enumerate(lines) if line.startswith("*** [upload]")), len(lines))
+    return "\n".join(f"  {line}" for line in lines[max(0, end - SHOWN_LINES) : end])
 
 
 def choose(board: Board, via: str | None, drive: Path | None) -> Method:

@@ -17,6 +17,14 @@ OVERFLOW = re.compile(r"region [`'](\w+)' overflowed by (\d+) bytes")
 SHOWN_LINES = 12
 
 
+class RunError(UserError):
+    """``pio run`` failed; ``output`` is all it printed."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
+
+
 def require_compiler() -> str:
     """The compiler's version line.
 
@@ -36,7 +44,7 @@ def run(project: Path, *arguments: str, environment: Mapping[str, str] | None = 
     """``pio run`` in a project folder, with extra environment variables; keeps what it printed in ``platformio.log``.
 
     Raises:
-        UserError: the image does not fit the board's memories (says by how much), or any other failure, with the end
+        RunError: the image does not fit the board's memories (says by how much), or any other failure, with the end
             of the log.
     """
     variables = {
@@ -56,7 +64,7 @@ def run(project: Path, *arguments: str, environment: Mapping[str, str] | None = 
     log = project / "platformio.log"
     write_atomic(log, answer.stdout)
     if answer.returncode != 0:
-        raise UserError(_reason(answer.stdout, log))
+        raise RunError(_reason(answer.stdout, log), answer.stdout)
 
 
 def _reason(output: str, log: Path) -> str:

@@ -141,6 +141,28 @@ def test_flashing_without_the_tool_that_was_asked_for(built: Path) -> None:
     assert "openocd is not on PATH" in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("tool", "words"),
+    [
+        ("st-flash", "WARN usb.c: Couldn't find any ST-Link devices"),
+        ("openocd", "Error: open failed"),
+        ("pyocd", "No available debug probes"),
+    ],
+)
+def test_flashing_without_a_probe_shows_the_words_of_the_tool(
+    built: Path, tmp_path: Path, tool: str, words: str
+) -> None:
+    """Stand-ins that fail as the real tools were seen to fail without a probe."""
+    stand_in = tmp_path / tool
+    stand_in.write_text(f'#!/bin/sh\necho "{words}"\nexit 1\n')
+    stand_in.chmod(0o755)
+    answer = run(built, "flash", "--via", tool, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert answer.returncode == 1
+    assert f"error: {tool} could not program NUCLEO-L4R5ZI" in answer.stderr
+    assert f"  {words}\n" in answer.stderr
+    assert "programmed" not in answer.stdout
+
+
 def test_flash_to_a_drive_copies_the_image_and_believes_its_failure_report(built: Path, tmp_path: Path) -> None:
     (tmp_path / "DETAILS.TXT").write_text("ST-LINK\n")
     answer = run(built, "flash", "--drive", str(tmp_path))
