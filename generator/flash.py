@@ -53,7 +53,7 @@ def flash(firmware: Firmware, board: Board, via: str | None, drive: Path | None)
 
 
 def _words_of_tool(output: str) -> str:
-    """What the tool printed, out of what PlatformIO did; UPLOAD_MARK is printed by firmware/platform/builder/main.py."""
+    """What the tool printed, out of what PlatformIO did; firmware/platform/builder/main.py prints UPLOAD_MARK."""
     _, _, said = output.partition(UPLOAD_MARK)
     lines = [line for line in said.splitlines()[1:] if line.strip()]
     end = next((index for index, line in enumerate(lines) if line.startswith("*** [upload]")), len(lines))

@@ -35,12 +35,21 @@ def read_graph(path: Path) -> Graph:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read model {path}: {error.strerror}") from error
+    return parse_graph(content, str(path))
+
+
+def parse_graph(content: bytes, name: str) -> Graph:
+    """Read the only subgraph of a model from its bytes; ``name`` is for messages.
+
+    Raises:
+        UserError: as `read_graph`.
+    """
     if len(content) < 8 or content[4:8] != IDENTIFIER:
-        raise UserError(f"{path} is not a TensorFlow Lite model: bytes 4..7 are not 'TFL3'")
+        raise UserError(f"{name} is not a TensorFlow Lite model: bytes 4..7 are not 'TFL3'")
     try:
         return _graph(tflite.Model.GetRootAsModel(content, 0))
     except DAMAGE as error:
-        raise UserError(f"{path} is truncated or damaged: {error}; copy or convert the model again") from error
+        raise UserError(f"{name} is truncated or damaged: {error}; copy or convert the model again") from error
 
 
 def _graph(model: Any) -> Graph:
@@ -118,5 +127,7 @@ def _check_references(graph: Graph) -> None:
         used += operator.outputs
     if any(not 0 <= index < count for index in used):
         raise ValueError("an operator refers to a tensor that does not exist")
+    if any(not operator.outputs for operator in graph.operators):
+        raise ValueError("an operator has no output")
     if not graph.inputs or not graph.outputs:
         raise ValueError("the model has no input or no output")

@@ -13,6 +13,7 @@ from common.artifact import Firmware
 from common.benchmark import Benchmark
 from common.board import Board
 from common.errors import UserError
+from common.oracle import Oracle
 from harness.device import Device
 from harness.inputs import load_inputs
 from harness.link import Link
@@ -24,43 +25,6 @@ if TYPE_CHECKING:
 WIRE_INPUTS = 5  # inputs that also go over the serial line, and through the firmware's own quantisation
 LOAD_TIMEOUT_S, INFER_TIMEOUT_S = 5.0, 60.0  # virtual time
 SHOWN = 5  # differing elements named in the message
-
-
-class Oracle:
-    """TensorFlow Lite Micro's interpreter with reference kernels, one input and one output."""
-
-    def __init__(self, model: bytes) -> None:
-        """Raises UserError when the package is missing or cannot run the model."""
-        try:
-            from tflite_micro.python.tflite_micro import runtime
-        except ImportError:
-            raise UserError(
-                "verifying needs tflite-micro, which has packages for Linux; run: ./invoke verify"
-            ) from None
-        try:
-            self._interpreter = runtime.Interpreter.from_bytes(model)
-        except (RuntimeError, ValueError) as error:
-            raise UserError(f"TensorFlow Lite Micro cannot run this model: {error}") from error
-        self.input = self._interpreter.get_input_details(0)
-        self.output = self._interpreter.get_output_details(0)
-
-    def infer(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Output, flat, for an input of any shape with the right number of elements."""
-        self._interpreter.set_input(values.reshape(self.input["shape"]), 0)
-        self._interpreter.invoke()
-        output: NDArray[Any] = np.array(self._interpreter.get_output(0)).reshape(-1)
-        return output
-
-    def quantize(self, values: NDArray[np.float32]) -> NDArray[Any]:
-        """Float input as the model's own type: round(x / scale) + zero point, halves away from zero, clamped."""
-        if self.input["dtype"] == np.float32:
-            return values
-        parameters = self.input["quantization_parameters"]
-        scale, zero_point = np.float32(parameters["scales"][0]), int(parameters["zero_points"][0])
-        ratio = values.astype(np.float32) / scale
-        rounded = np.trunc(ratio + np.copysign(np.float32(0.5), ratio).astype(np.float64))
-        quantized: NDArray[np.int8] = np.clip(rounded + zero_point, -128, 127).astype(np.int8)
-        return quantized
 
 
 class DeviceTensors:

@@ -17,13 +17,14 @@ from common.artifact import Firmware
 from common.benchmark import load_benchmark
 from common.board import load_board
 from common.errors import UserError
+from common.oracle import Oracle
 from common.paths import ROOT
 from generator.build import build
 from generator.importer import read_graph
 from harness.device import Device
 from harness.link import Link
 from harness.run import run_performance
-from harness.verify import Oracle, verify_firmware
+from harness.verify import verify_firmware
 from tests.firmware import protocol_cases
 from tests.model_builder import OperatorSpec, TensorSpec, build_model
 from tests.reference import reference_data

@@ -21,8 +21,11 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 from common.files import write_atomic
+from common.oracle import Oracle
 from common.paths import BUILD
-from models.ad import convert, dataset, folding, integer, network, scoring, structure
+from generator.graph import Graph
+from generator.importer import parse_graph
+from models.ad import convert, dataset, folding, network, scoring, structure
 from models.ad.dataset import Sizes
 from models.ad.machines import FAULTS, MACHINES
 from models.ad.sounds import SAMPLE_RATE, SECONDS
@@ -97,7 +100,9 @@ def _make(seed: int, plan: Plan, smoke: bool, report: Report) -> tuple[bytes, di
     report("folding batch normalisation and quantising")
     folded = network.folded_layers(model)
     content = convert.to_int8(folded, windows)
-    layers = structure.read_layers(content)
+    graph = parse_graph(content, NAME)
+    structure.check(graph)
+    oracle = Oracle(content)
 
     clips = dataset.held_out_clips(plan.sizes)
     report(f"judging on {len(clips)} held-out clips")
@@ -105,7 +110,7 @@ def _make(seed: int, plan: Plan, smoke: bool, report: Report) -> tuple[bytes, di
     trained = np.asarray(model.predict(held_out, batch_size=1024, verbose=0), np.float32)
     plain = folding.reconstruct(folded, held_out)
     float_scores = scoring.clip_scores(held_out, plain, len(clips))
-    int8_scores = scoring.clip_scores(held_out, integer.reconstruct(layers, held_out), len(clips))
+    int8_scores = scoring.clip_scores(held_out, oracle.infer_real(held_out), len(clips))
     float_quality, int8_quality = scoring.quality(float_scores, clips), scoring.quality(int8_scores, clips)
     report(f"AUC {float_quality.auc:.3f} in float, {int8_quality.auc:.3f} in int8")
 
@@ -116,7 +121,7 @@ def _make(seed: int, plan: Plan, smoke: bool, report: Report) -> tuple[bytes, di
         "seed": seed,
         "smoke": smoke,
         "data": _describe_data(plan.sizes, len(windows)),
-        "architecture": _describe_architecture(layers),
+        "architecture": _describe_architecture(graph),
         "training": {
             "epochs": len(history),
             "batch": plan.batch,
@@ -162,17 +167,23 @@ def _mean(scores: NDArray[np.float64], clips: list[dataset.Clip], anomalous: boo
     return round(float(np.mean([s for s, c in zip(scores, clips, strict=True) if c.anomalous is anomalous])), 3)
 
 
-def _describe_architecture(layers: tuple[structure.Layer, ...]) -> dict[str, Any]:
-    per_tensor = all(len(layer.weight_scales) == 1 for layer in layers)
+def _describe_architecture(graph: Graph) -> dict[str, Any]:
+    per_channel = any(tensor.quantization and tensor.quantization.per_channel for tensor in graph.tensors)
     return {
-        "operators": f"{len(layers)} x FULLY_CONNECTED, ReLU on all but the last",
+        "operators": f"{len(graph.operators)} x FULLY_CONNECTED, ReLU on all but the last",
         "widths": list(structure.WIDTHS),
         "parameters": structure.PARAMETERS,
         "macs": structure.MACS,
-        "weights": "int8, per tensor" if per_tensor else "int8, per channel",
-        "input": dataclasses.asdict(layers[0].input),
-        "output": dataclasses.asdict(layers[-1].output),
+        "weights": "int8, per channel" if per_channel else "int8, per tensor",
+        "input": _describe_tensor(graph, graph.inputs[0]),
+        "output": _describe_tensor(graph, graph.outputs[0]),
     }
+
+
+def _describe_tensor(graph: Graph, index: int) -> dict[str, Any]:
+    quantization = graph.tensors[index].quantization
+    assert quantization is not None
+    return {"scale": float(quantization.scale), "zero_point": quantization.zero_point}
 
 
 def _describe_data(sizes: Sizes, windows: int) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from common.benchmark import load_benchmark
 from common.errors import UserError
 from generator.importer import read_graph
+from generator.lower import lower
+from generator.plan import plan
 from tests.generator.cases import fully_connected
 from tests.model_builder import OperatorSpec, TensorSpec, build_model
 
@@ -74,7 +76,7 @@ def test_refuses_weights_that_do_not_fill_their_shape(tmp_path: Path) -> None:
         read_graph(write(tmp_path, model))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(data=st.data())
 def test_any_damage_is_a_user_error_or_harmless(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     content = bytearray(SMALL)
@@ -83,4 +85,4 @@ def test_any_damage_is_a_user_error_or_harmless(tmp_path_factory: pytest.TempPat
     for _ in range(data.draw(st.integers(0, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     with suppress(UserError):
-        read_graph(write(tmp_path_factory.getbasetemp(), bytes(content)))
+        plan(lower(read_graph(write(tmp_path_factory.getbasetemp(), bytes(content)))))

@@ -1,5 +1,6 @@
 """The shipped model: intact, of the benchmark's architecture, and as good as its description says."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ import pytest
 from common.benchmark import load_benchmark
 from common.errors import UserError
 from common.files import sha256
+from common.oracle import Oracle
+from generator.graph import Graph
+from generator.importer import parse_graph, read_graph
 from models import registry
-from models.ad import dataset, integer, scoring
+from models.ad import dataset, scoring
 from models.ad.machines import FAULTS, MACHINES
-from models.ad.structure import MACS, PARAMETERS, read_layers
+from models.ad.structure import MACS, PARAMETERS, check
+from tests.generator.cases import fully_connected
 
 MODEL = load_benchmark("ad").model
 
@@ -45,18 +50,23 @@ def test_description_names_the_present_data(description: Any) -> None:
 
 
 def test_architecture_is_the_benchmarks(description: Any) -> None:
-    layers = read_layers(MODEL.read_bytes())
-    assert [len(layer.weight_scales) for layer in layers] == [1] * 10
-    assert [layer.relu for layer in layers] == [True] * 9 + [False]
+    graph = read_graph(MODEL)
+    check(graph)
     assert description["architecture"]["parameters"] == PARAMETERS == 265864
     assert description["architecture"]["macs"] == MACS == 264192
-    assert all(np.ptp(layer.weights.astype(int)) > 100 for layer in layers)
-    assert all(layer.bias.any() for layer in layers)
+    for operator in graph.operators:
+        _, weights, bias = (graph.input(operator, position) for position in range(3))
+        assert weights is not None and weights.data is not None and weights.quantization is not None
+        assert bias is not None and bias.data is not None
+        assert not weights.quantization.per_channel
+        assert np.ptp(weights.data.astype(int)) > 100
+        assert bias.data.any()
 
 
 def test_quality_is_what_the_description_says(description: Any, held_out: np.ndarray) -> None:
+    pytest.importorskip("tflite_micro")
     clips = dataset.held_out_clips(dataset.FULL)
-    outputs = integer.reconstruct(read_layers(MODEL.read_bytes()), held_out)
+    outputs = Oracle(MODEL.read_bytes()).infer_real(held_out)
     found = scoring.quality(scoring.clip_scores(held_out, outputs, len(clips)), clips)
     stated = description["metrics"]["int8"]
     assert found.auc == pytest.approx(stated["auc"], abs=0.002)
@@ -66,33 +76,23 @@ def test_quality_is_what_the_description_says(description: Any, held_out: np.nda
     assert abs(stated["auc"] - description["metrics"]["float"]["auc"]) < 0.02
 
 
-def test_tflite_micro_separates_the_clips_as_stated(description: Any, held_out: np.ndarray) -> None:
-    runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
-    content = MODEL.read_bytes()
-    interpreter = runtime.Interpreter.from_bytes(content)
-    layers = read_layers(content)
-    codes = integer.quantise(held_out, layers[0].input)
-    outputs = np.empty_like(codes)
-    for i, row in enumerate(codes):
-        interpreter.set_input(row[np.newaxis], 0)
-        interpreter.invoke()
-        outputs[i] = interpreter.get_output(0)[0]
-    clips = dataset.held_out_clips(dataset.FULL)
-    scores = scoring.clip_scores(held_out, integer.dequantise(outputs, layers[-1].output), len(clips))
-    found = scoring.quality(scores, clips)
-    assert found.auc == pytest.approx(description["metrics"]["int8"]["auc"], abs=0.002)
+def changed(graph: Graph, index: int, **fields: Any) -> Graph:
+    """The graph with fields of one operator replaced."""
+    operators = list(graph.operators)
+    operators[index] = dataclasses.replace(operators[index], **fields)
+    return dataclasses.replace(graph, operators=tuple(operators))
 
 
-@pytest.mark.parametrize("content", [b"", b"TFL3", bytes(300)], ids=["empty", "short", "zeros"])
-def test_damaged_model_is_refused(content: bytes) -> None:
-    with pytest.raises(UserError):
-        read_layers(content)
-
-
-def test_truncated_model_is_refused() -> None:
-    content = MODEL.read_bytes()
-    with pytest.raises(UserError):
-        read_layers(content[: len(content) // 2])
+def test_another_model_is_refused() -> None:
+    graph = read_graph(MODEL)
+    with pytest.raises(UserError, match=r"10 FULLY_CONNECTED operators; this one has FULLY_CONNECTED$"):
+        check(parse_graph(fully_connected(units=640, depth=640), "other"))
+    with pytest.raises(UserError, match="one chain"):
+        check(changed(graph, 4, inputs=graph.operators[3].inputs))
+    with pytest.raises(UserError, match="layer 2: activation 3, expected 1"):
+        check(changed(graph, 2, options={"activation": 3}))
+    with pytest.raises(UserError, match=r"layer 5, weights: int8\[128, 128\], expected quantised int8\[128, 8\]"):
+        check(changed(graph, 5, inputs=(graph.operators[5].inputs[0], *graph.operators[1].inputs[1:])))
 
 
 def test_model_card_states_the_figures_of_the_description(description: Any) -> None:
