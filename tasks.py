@@ -1,4 +1,4 @@
-"""The command line: `invoke --list`. Each task checks nothing and knows nothing itself, it calls one function."""
+"""The command line: `invoke --list`. Each task calls one function and knows nothing itself."""
 
 import functools
 import signal
@@ -15,12 +15,13 @@ from common.errors import UserError
 
 DEFAULT_BOARD = "nucleo_l4r5zi"
 DEFAULT_BENCH = "ad"
+DEFAULT_RUNTIME = "aot"
 INTERRUPTED = 130  # the shell's exit code for Ctrl-C
 
 BOARD_HELP = f"board folder below boards/ (default {DEFAULT_BOARD})"
 BENCH_HELP = f"benchmark: a file below benchmarks/ (default {DEFAULT_BENCH})"
 MODEL_HELP = "a .tflite model instead of the one shipped for the benchmark"
-RUNTIME_HELP = "how the model runs: aot (compiled ahead of time)"
+RUNTIME_HELP = f"how the model runs: aot, compiled ahead of time (default {DEFAULT_RUNTIME})"
 PORT_HELP = (
     "serial device, socket://host:port, rfc2217://host:port or virtual (default: the plugged-in board, else virtual)"
 )
@@ -44,7 +45,9 @@ def friendly(function: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _build(board: str | None, bench: str | None, model: str | None, runtime: str) -> Any:
+def _build(
+    board: str | None = None, bench: str | None = None, model: str | None = None, runtime: str | None = None
+) -> Any:
     from common.benchmark import load_benchmark
     from common.board import load_board
     from generator.build import build as build_firmware
@@ -57,22 +60,22 @@ def _build(board: str | None, bench: str | None, model: str | None, runtime: str
             chosen,
             benchmark,
             Path(model).expanduser() if model else benchmark.model,
-            runtime,
+            runtime or DEFAULT_RUNTIME,
             lambda step: status.update(f"building {benchmark.name} for {chosen.name}: {step}"),
         )
     console.print(size_table(firmware, chosen))
     return firmware
 
 
-def _built(board: str | None = None, bench: str | None = None, model: str | None = None, runtime: str = "aot") -> Any:
-    """The last build; a new one where options ask for it or nothing was built yet."""
+def _built(*options: str | None) -> Any:
+    """The last build; a new one with the ``options`` of `_build` where any is given or nothing was built yet."""
     from common.artifact import last_firmware
 
-    if board is None and bench is None and model is None:
+    if all(option is None for option in options):
         firmware = last_firmware()
         if firmware is not None:
             return firmware
-    return _build(board, bench, model, runtime)
+    return _build(*options)
 
 
 def _integer(option: str, text: str) -> int:
@@ -90,7 +93,7 @@ def build(
     board: str | None = None,
     bench: str | None = None,
     model: str | None = None,
-    runtime: str = "aot",
+    runtime: str | None = None,
 ) -> None:
     """Build the firmware: model -> C -> PlatformIO -> build/<board>/<bench>/firmware.elf, .bin, .map."""
     _build(board, bench, model, runtime)
@@ -137,7 +140,7 @@ def bench(
     board: str | None = None,
     bench: str | None = None,
     model: str | None = None,
-    runtime: str = "aot",
+    runtime: str | None = None,
     port: str | None = None,
     data: str | None = None,
     quick: bool = False,

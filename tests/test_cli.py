@@ -114,6 +114,7 @@ def test_no_compiler(tmp_path: Path) -> None:
         (["flash", "--drive", "."], "is not a debug probe's drive"),
         (["flash", "--port", "/dev/ttyACM7"], "a serial port cannot be flashed"),
         (["bench", "--port", "/dev/absent"], "does not exist"),
+        (["bench", "--runtime", "jit"], "runtimes are: aot"),
         (["bench", "--port", "virtual", "--data", "nowhere"], "nowhere"),
         (["verify", "--count", "0"], "at least one input"),
     ],

@@ -80,6 +80,7 @@
 #define TIM5_ARR REGISTER(0x40000C2Cu)
 
 #define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
+#define SCB_VTOR REGISTER(0xE000ED08u)
 #define SCB_SHCSR REGISTER(0xE000ED24u)
 #define SCB_SHCSR_FAULTS (7u << 16) // MemManage, BusFault, UsageFault enabled
 #define SCB_CFSR REGISTER(0xE000ED28u)

@@ -21,17 +21,6 @@ static void initialize_memory(void) {
 // The linker script's entry point.
 _Noreturn void reset_handler(void);
 
-void reset_handler(void) {
-    SCB_CPACR |= SCB_CPACR_FPU; // before any instruction that may use the FPU
-    __asm volatile("dsb\n isb" ::: "memory");
-    SCB_SHCSR |= SCB_SHCSR_FAULTS;
-    clock_initialize(); // before the copies: they run faster afterwards
-    initialize_memory();
-    main();
-    for (;;) {
-    }
-}
-
 typedef void (*Handler)(void);
 
 typedef struct {
@@ -49,3 +38,15 @@ __attribute__((section(".vectors"), used)) static const VectorTable vector_table
             [LPUART1_IRQ] = lpuart1_handler,
             [LPUART1_IRQ + 1 ... IRQ_COUNT - 1] = unexpected_handler},
 };
+
+void reset_handler(void) {
+    SCB_VTOR = (uint32_t)&vector_table;
+    SCB_CPACR |= SCB_CPACR_FPU; // before any instruction that may use the FPU
+    __asm volatile("dsb\n isb" ::: "memory");
+    SCB_SHCSR |= SCB_SHCSR_FAULTS;
+    clock_initialize(); // before the copies: they run faster afterwards
+    initialize_memory();
+    main();
+    for (;;) {
+    }
+}
