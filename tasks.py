@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from invoke import Collection, Exit, task
+from invoke.collection import Collection
 from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
 
 from common.console import console, say
 from common.errors import UserError

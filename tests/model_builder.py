@@ -26,6 +26,11 @@ class TensorSpec:
     name: str = "t"
 
 
+def activation(*shape: int, scale: float = 1.0, zero_point: int = 0) -> TensorSpec:
+    """An int8 tensor that is no constant."""
+    return TensorSpec(shape, scales=[scale], zero_points=[zero_point])
+
+
 @dataclass
 class OperatorSpec:
     """``activation`` goes into the options of FULLY_CONNECTED."""

@@ -12,7 +12,7 @@ import pytest
 
 from common.paths import ROOT
 from tests.generator.cases import fully_connected
-from tests.model_builder import OperatorSpec, TensorSpec, build_model
+from tests.model_builder import OperatorSpec, TensorSpec, activation, build_model
 
 
 def command(*words: str) -> list[str]:
@@ -85,13 +85,12 @@ def test_wrong_models(tmp_path: Path, content: bytes, message: str) -> None:
 def test_a_model_too_large_for_flash_says_by_how_much(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     width = 1800
-    quantized = {"scales": [0.1], "zero_points": [0]}
     tensors = [
-        TensorSpec((1, 640), **quantized),
+        activation(1, 640),
         TensorSpec((width, 640), scales=[0.01], data=rng.integers(-127, 128, (width, 640)).astype(np.int8)),
-        TensorSpec((1, width), **quantized),
+        activation(1, width),
         TensorSpec((640, width), scales=[0.01], data=rng.integers(-127, 128, (640, width)).astype(np.int8)),
-        TensorSpec((1, 640), **quantized),
+        activation(1, 640),
     ]
     operators = [
         OperatorSpec("FULLY_CONNECTED", [0, 1, -1], [2]),

@@ -26,7 +26,7 @@ from harness.link import Link
 from harness.run import run_performance
 from harness.verify import verify_firmware
 from tests.firmware import protocol_cases
-from tests.model_builder import OperatorSpec, TensorSpec, build_model
+from tests.model_builder import OperatorSpec, TensorSpec, activation, build_model
 from tests.reference import reference_data
 from virtual import VirtualBoard, VirtualSerial, serve_pty
 
@@ -186,9 +186,6 @@ def awkward_model() -> bytes:
         scales = rng.uniform(0.002, 0.02, units if per_channel else 1).tolist()
         return TensorSpec((units, depth), scales=scales, data=rng.integers(-127, 128, (units, depth)).astype(np.int8))
 
-    def activation(*shape: int, scale: float, zero_point: int) -> TensorSpec:
-        return TensorSpec(shape, scales=[scale], zero_points=[zero_point])
-
     tensors = [
         TensorSpec((1, 640), "float32"),
         activation(1, 640, scale=0.4, zero_point=89),
@@ -246,7 +243,7 @@ def test_verify_notices_a_single_wrong_weight(shipped: Firmware, tmp_path: Path)
     (changed / "model.tflite").write_bytes(content)
 
     class Elsewhere(Firmware):
-        folder = changed  # type: ignore[assignment]
+        folder = changed
 
     with pytest.raises(UserError, match=r"differs in 1 of 640 elements: \[0\] is -?\d+, not -?\d+"):
         verify_firmware(Elsewhere(**shipped.__dict__), BOARD, BENCHMARK, 20, 0, quiet())

@@ -14,7 +14,7 @@ from generator.importer import read_graph
 from generator.lower import lower
 from generator.plan import plan
 from tests.generator.cases import fully_connected
-from tests.model_builder import OperatorSpec, TensorSpec, build_model
+from tests.model_builder import OperatorSpec, activation, build_model
 
 SMALL = fully_connected(units=3, depth=5, per_channel=True, activation=1)
 
@@ -64,7 +64,7 @@ def test_refuses_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 
 
 def test_refuses_several_subgraphs(tmp_path: Path) -> None:
-    tensors = [TensorSpec((1, 4), scales=[1.0], zero_points=[0])] * 2
+    tensors = [activation(1, 4)] * 2
     model = build_model(tensors, [OperatorSpec("RELU", [0], [1])], [0], [1], subgraphs=2)
     with pytest.raises(UserError, match="2 subgraphs"):
         read_graph(write(tmp_path, model))

@@ -1,6 +1,7 @@
 """Which models are refused, and with which words."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from generator.lower import lower
 from generator.plan import plan
 from generator.program import Program
 from tests.generator.cases import fully_connected
-from tests.model_builder import OperatorSpec, TensorSpec, build_model
+from tests.model_builder import OperatorSpec, TensorSpec, activation, build_model
 
 
 def lowered(folder: Path, model: bytes) -> Program:
@@ -30,7 +31,7 @@ def refusal(folder: Path, model: bytes) -> str:
 
 
 def test_every_offending_operator_is_listed(tmp_path: Path) -> None:
-    tensors = [TensorSpec((1, 4), scales=[1.0], zero_points=[0]) for _ in range(4)]
+    tensors = [activation(1, 4) for _ in range(4)]
     operators = [
         OperatorSpec("RELU", [0], [1]),
         OperatorSpec("RESHAPE", [1], [2]),
@@ -64,7 +65,7 @@ def test_every_offending_operator_is_listed(tmp_path: Path) -> None:
         ({"output": {"scales": [1e-14]}}, "too large"),
     ],
 )
-def test_fully_connected_refusals(tmp_path: Path, changes: dict[str, dict[str, object]], words: str) -> None:
+def test_fully_connected_refusals(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     message = refusal(tmp_path, fully_connected(units=3, depth=5, **changes))
     assert "operator 0 FULLY_CONNECTED" in message
     assert words in message
@@ -75,20 +76,19 @@ def test_unknown_fused_activation(tmp_path: Path) -> None:
 
 
 def test_several_inputs_are_refused(tmp_path: Path) -> None:
-    tensors = [TensorSpec((1, 4), scales=[1.0], zero_points=[0]) for _ in range(2)]
+    tensors = [activation(1, 4) for _ in range(2)]
     model = build_model(tensors, [OperatorSpec("RESHAPE", [0], [1])], [0, 0], [1])
     assert "2 inputs" in refusal(tmp_path, model)
 
 
 def test_an_output_nobody_computes_is_refused(tmp_path: Path) -> None:
-    tensors = [TensorSpec((1, 4), scales=[1.0], zero_points=[0]) for _ in range(3)]
+    tensors = [activation(1, 4) for _ in range(3)]
     model = build_model(tensors, [OperatorSpec("RESHAPE", [0], [1])], [0], [2])
     assert "no operator computes" in refusal(tmp_path, model)
 
 
 def test_operators_out_of_order_are_refused(tmp_path: Path) -> None:
-    quantized = {"scales": [1.0], "zero_points": [0]}
-    tensors = [TensorSpec((1, 4), **quantized), TensorSpec((1, 4), **quantized), TensorSpec((1, 4), "float32")]
+    tensors = [activation(1, 4), activation(1, 4), TensorSpec((1, 4), "float32")]
     operators = [OperatorSpec("DEQUANTIZE", [1], [2]), OperatorSpec("QUANTIZE", [0], [1])]
     assert "not computed yet" in refusal(tmp_path, build_model(tensors, operators, [0], [2]))
 
@@ -104,7 +104,7 @@ def test_too_large_for_flash_and_for_ram_says_by_how_much(tmp_path: Path) -> Non
     wide = lowered(tmp_path, fully_connected(units=4000, depth=600, with_bias=False))
     with pytest.raises(UserError, match=r"flash, 318,8\d\d more than the 2,097,152"):
         check_fit(wide, plan(wide), board)
-    tensors = [TensorSpec((1, 1_000_000), "float32"), TensorSpec((1, 1_000_000), scales=[1.0], zero_points=[0])]
+    tensors = [TensorSpec((1, 1_000_000), "float32"), activation(1, 1_000_000)]
     big = lowered(tmp_path, build_model(tensors, [OperatorSpec("QUANTIZE", [0], [1])], [0], [1]))
     with pytest.raises(UserError, match=r"RAM, 4,348,736 more than the 655,360"):
         check_fit(big, plan(big), board)

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     file.parent.mkdir(parents=True)
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments, **options) -> None:
+        def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, directory=str(root), **options)
 
         def log_message(self, *_: object) -> None:

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from common.errors import UserError
+from common.paths import BUILD
 from models import listing, training
 
 
@@ -41,4 +42,4 @@ def test_train_calls_the_benchmarks_script(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(training.SCRIPTS, "ad", make)
     assert str(tmp_path / "model.tflite") in training.train("ad", tmp_path, 3, True, print)
     training.train("ad", None, 0, False, print)
-    assert calls == [(tmp_path, 3, True), (training.BUILD / "train" / "ad", 0, False)]
+    assert calls == [(tmp_path, 3, True), (BUILD / "train" / "ad", 0, False)]

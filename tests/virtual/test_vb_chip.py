@@ -40,7 +40,7 @@ def test_bytes_arrive_ten_bits_apart(boot: Boot) -> None:
 
 def test_transmission_takes_ten_bits_a_byte(boot: Boot) -> None:
     board = boot("chip_tour")
-    moments = []
+    moments: list[int] = []
     while len(moments) < 6:
         board.run()
         assert len(board.receive()) == 1
