@@ -1,7 +1,10 @@
 """The virtual board: runs a firmware ELF for a real board, with modelled time. Knows no models and no harness."""
 
-from virtual.board import StopReason, VirtualBoard
-from virtual.pty import PtyServer, serve_pty
-from virtual.serial_port import VirtualSerial
+from virtual.held_signals import HeldSignals
+
+with HeldSignals():  # the first import compiles the timing hooks, and numba does not survive Ctrl-C in that
+    from virtual.board import StopReason, VirtualBoard
+    from virtual.pty import PtyServer, serve_pty
+    from virtual.serial_port import VirtualSerial
 
 __all__ = ["PtyServer", "StopReason", "VirtualBoard", "VirtualSerial", "serve_pty"]

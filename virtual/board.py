@@ -11,6 +11,7 @@ from virtual.cortex_m import CortexM, Lockup, PrivateBus
 from virtual.cortex_m.fault_status import Fault
 from virtual.elf import load_image
 from virtual.engine import Engine, Exit, Outcome, Region
+from virtual.held_signals import HeldSignals
 from virtual.polling import PollDetector
 from virtual.soc import chip_family
 from virtual.soc.chip import Surroundings
@@ -76,6 +77,7 @@ class VirtualBoard:
         self._bus.connect(self._engine, self._private, self._chip, self._timebase, self._polls)
         self._chip.serial.on_transmit = self._transmitted
         self._output: list[tuple[int, float]] = []
+        self._signals = HeldSignals(self._timebase.attend)
         self.host_seconds = 0.0
         self.lockup: str | None = None
         self.reset()
@@ -129,7 +131,8 @@ class VirtualBoard:
         self._polls.limit = min(self.cycles + max_cycles, NEVER)
         self._polls.forget()
         try:
-            return self._run()
+            with self._signals:
+                return self._run()
         except Lockup as stop:
             self.lockup = str(stop)
             self._diagnostics.add(f"lockup: {stop}")
@@ -142,6 +145,8 @@ class VirtualBoard:
             return StopReason.LOCKUP
         limit = self._polls.limit
         while True:
+            if self._signals.noted:
+                return StopReason.LIMIT  # the signal's handler runs next
             self._timebase.run_due()
             if self._reset_requested:
                 self._warm_reset()

@@ -1,5 +1,7 @@
 """The virtual serial port: pyserial's semantics in virtual time."""
 
+import signal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,3 +151,25 @@ def test_line_outside_tolerance_is_not(data: bytes, ratio: float) -> None:
     assert bytes(frame.value for frame, _ in decoded) != data
     ends = [end for _, end in decoded]
     assert ends == sorted(ends)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_engine_and_then_has_its_effect(boot: Boot, number: signal.Signals) -> None:
+    """Sent from inside a peripheral access, where an exception would get lost."""
+    board = boot("echo")
+    written = board._bus.write
+    before = signal.signal(number, signal.default_int_handler)
+
+    def write(address: int, size: int, value: int) -> None:
+        signal.raise_signal(number)
+        written(address, size, value)
+
+    board._bus.write = write  # type: ignore[method-assign]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            board.run()
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+    board._bus.write = written  # type: ignore[method-assign]
+    assert board.run() is not StopReason.LOCKUP
