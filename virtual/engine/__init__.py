@@ -1,4 +1,4 @@
-"""The CPU engine: Unicorn with native timing hooks. Only this module and ``registers`` know Unicorn.
+"""The CPU engine: Unicorn with native timing hooks. Only this package knows Unicorn.
 
 Unicorn is licensed under the GPL version 2; it is an installed dependency and nothing of it is part of this project.
 """
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from unicorn import Uc, UcError, arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import uclib
 
-from virtual.registers import CORE_REGISTERS, REGISTERS, Registers
+from virtual.engine.registers import CORE_REGISTERS, REGISTERS, Registers
 from virtual.timing import hooks
 from virtual.timing.block_table import BlockTable
 from virtual.timing.blocks import block_cost, decode
