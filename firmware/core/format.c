@@ -15,7 +15,7 @@ typedef struct {
     void (*write)(const char *bytes, size_t count);
     size_t used;
     char bytes[PIECE];
-} sink_t;
+} Sink;
 
 typedef struct {
     bool zero;
@@ -23,36 +23,36 @@ typedef struct {
     unsigned width;
     unsigned precision;
     char conversion;
-} specification_t;
+} Specification;
 
-static void flush(sink_t *sink) {
+static void flush(Sink *sink) {
     if (sink->used != 0)
         sink->write(sink->bytes, sink->used);
     sink->used = 0;
 }
 
-static void put(sink_t *sink, char c) {
+static void put(Sink *sink, char c) {
     if (sink->used == PIECE)
         flush(sink);
     sink->bytes[sink->used++] = c;
 }
 
-static void put_all(sink_t *sink, const char *text, size_t length) {
+static void put_all(Sink *sink, const char *text, size_t length) {
     for (size_t i = 0; i < length; i++)
         put(sink, text[i]);
 }
 
-static void pad(sink_t *sink, char filler, const specification_t *specification, size_t length) {
+static void pad(Sink *sink, char filler, const Specification *specification, size_t length) {
     for (; length < specification->width; length++)
         put(sink, filler);
 }
 
-static void put_text(sink_t *sink, const specification_t *specification, const char *text, size_t length) {
+static void put_text(Sink *sink, const Specification *specification, const char *text, size_t length) {
     pad(sink, ' ', specification, length);
     put_all(sink, text, length);
 }
 
-static void put_number(sink_t *sink, const specification_t *specification, bool negative, const char *digits,
+static void put_number(Sink *sink, const Specification *specification, bool negative, const char *digits,
                        size_t length) {
     size_t total = length + (negative ? 1u : 0u);
     if (!specification->zero)
@@ -64,7 +64,7 @@ static void put_number(sink_t *sink, const specification_t *specification, bool 
     put_all(sink, digits, length);
 }
 
-static void put_integer(sink_t *sink, const specification_t *specification, bool negative, unsigned long magnitude) {
+static void put_integer(Sink *sink, const Specification *specification, bool negative, unsigned long magnitude) {
     const char *alphabet = specification->conversion == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
     unsigned long base = specification->conversion == 'x' || specification->conversion == 'X' ? 16u : 10u;
     char digits[LONG_DIGITS];
@@ -83,11 +83,11 @@ static bool is_negative(double value) {
     return bits >> 63 != 0;
 }
 
-static void put_float(sink_t *sink, const specification_t *specification, double wide) {
+static void put_float(Sink *sink, const Specification *specification, double wide) {
     char digits[FLOAT_DECIMAL_SIZE];
     float value = (float)wide;
     size_t length = float_decimal(value, specification->precision, digits);
-    specification_t numeric = *specification;
+    Specification numeric = *specification;
     if (!float_finite(value))
         numeric.zero = false;
     // The sign is taken before narrowing: Arm's library conversion clears that of NaN.
@@ -101,8 +101,8 @@ static const char *parse_number(const char *format, unsigned *number) {
 }
 
 // Parse what follows '%', up to but excluding the conversion character's successor; `conversion` is '\0' at the end.
-static const char *parse(const char *format, specification_t *specification) {
-    *specification = (specification_t){.precision = DEFAULT_PRECISION};
+static const char *parse(const char *format, Specification *specification) {
+    *specification = (Specification){.precision = DEFAULT_PRECISION};
     for (; *format == '0'; format++)
         specification->zero = true;
     format = parse_number(format, &specification->width);
@@ -119,9 +119,9 @@ static const char *parse(const char *format, specification_t *specification) {
 // C has no portable way to pass a va_list by reference other than inside a structure.
 typedef struct {
     va_list list;
-} arguments_t;
+} Arguments;
 
-static void convert(sink_t *sink, const specification_t *specification, arguments_t *arguments) {
+static void convert(Sink *sink, const Specification *specification, Arguments *arguments) {
     switch (specification->conversion) {
     case '%':
         put(sink, '%');
@@ -155,8 +155,8 @@ static void convert(sink_t *sink, const specification_t *specification, argument
 }
 
 void format_write(void (*write)(const char *bytes, size_t count), const char *format, va_list arguments) {
-    sink_t sink = {.write = write};
-    arguments_t copy;
+    Sink sink = {.write = write};
+    Arguments copy;
     va_copy(copy.list, arguments);
     while (*format != '\0') {
         const char *start = format++;
@@ -164,7 +164,7 @@ void format_write(void (*write)(const char *bytes, size_t count), const char *fo
             put(&sink, *start);
             continue;
         }
-        specification_t specification;
+        Specification specification;
         format = parse(format, &specification);
         if (specification.conversion != '\0' && strchr("%csdiufxX", specification.conversion) != NULL)
             convert(&sink, &specification, &copy);

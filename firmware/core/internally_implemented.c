@@ -16,7 +16,7 @@
 typedef struct {
     const char *name;
     void (*run)(char *arguments); // gets what follows the name, may modify it
-} command_t;
+} Command;
 
 static char command_buffer[EE_CMD_SIZE + 1u];
 static size_t command_length;
@@ -95,7 +95,7 @@ static void command_results(char *arguments) {
     th_results();
 }
 
-static const command_t commands[] = {
+static const Command commands[] = {
     {"name", command_name},       {"timestamp", command_timestamp}, {"profile", command_profile},
     {"help", command_help},       {"db", input_buffer_command},     {"infer", command_infer},
     {"results", command_results},

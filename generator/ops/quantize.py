@@ -24,7 +24,7 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
     if source.dtype == "float32":
         return Lowered(
             kernel="quantize_f32_to_s8",
-            header="core/inputs.h",
+            header="kernels/quantize.h",
             inputs=(source.index,),
             constants=(),
             parameters={

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .toolchain import CORE, HOST, TARGET, compile_c, core_sources
+from .toolchain import CORE, ERROR, HOST, TARGET, compile_c, core_sources
 
 COMPILER = "arm-none-eabi-gcc"
 
@@ -39,7 +39,7 @@ def test_needs_no_heap_and_no_stdio(objects: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize("option", [[], ["-std=gnu11"]], ids=["c11", "gnu11"])
 def test_float_operations_are_not_fused(option: list[str], objects: dict[str, Path], tmp_path: Path) -> None:
-    target = compile_c(COMPILER, [*TARGET, *option, "-c"], [CORE / "inputs.c"], tmp_path / "inputs.o")
+    target = compile_c(COMPILER, [*TARGET, *option, "-c"], [ERROR], tmp_path / "error.o")
     command = ["arm-none-eabi-objdump", "-d", str(target)]
     code = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "vmul.f32" in code

@@ -84,7 +84,6 @@ def run_on_host(model: bytes, inputs: NDArray[Any], output_dtype: str, folder: P
         folder / "gen" / "model.c",
         folder / "gen" / "weights.c",
         *sorted((FIRMWARE / "kernels").glob("*.c")),
-        FIRMWARE / "core" / "inputs.c",
     ]
     subprocess.run(
         [compiler, *HOST_FLAGS, *SANITIZERS, f"-I{FIRMWARE}", f"-I{folder / 'gen'}", *sources, "-o", program],

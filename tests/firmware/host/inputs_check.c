@@ -3,13 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/inputs.h"
+#include "core/reconstruction_error.h"
+#include "kernels/quantize.h"
 
 typedef struct {
     float scale;
     int32_t zero_point;
     uint32_t count;
-} header_t;
+} Header;
 
 static void *read_exactly(size_t size, size_t count) {
     void *memory = malloc(size * count); // exactly as large as the helpers may touch
@@ -19,7 +20,7 @@ static void *read_exactly(size_t size, size_t count) {
 }
 
 int main(void) {
-    header_t header;
+    Header header;
     while (fread(&header, sizeof header, 1, stdin) == 1) {
         float *x = read_exactly(sizeof *x, header.count);
         int8_t *q = read_exactly(sizeof *q, header.count);

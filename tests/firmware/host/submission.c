@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-#include "core/inputs.h"
 #include "core/internally_implemented.h"
+#include "core/reconstruction_error.h"
 #include "core/submitter_implemented.h"
+#include "kernels/quantize.h"
 
 uint32_t inferences;
 
