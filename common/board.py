@@ -51,6 +51,8 @@ class Probe:
 class Board:
     name: str
     title: str
+    vendor: str
+    url: str
     soc: str  # folder below firmware/soc and module below virtual/soc
     mcu: str
     core: Core
@@ -85,6 +87,8 @@ def load_board(name: str) -> Board:
     return Board(
         name=name,
         title=data["title"],
+        vendor=data["vendor"],
+        url=data["url"],
         soc=data["soc"],
         mcu=data["mcu"],
         core=Core(**data["core"]),

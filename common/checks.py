@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.console import say
 from common.errors import UserError
 from common.paths import FIRMWARE, ROOT
 
@@ -39,7 +40,7 @@ def lint(console: Console) -> None:
         )
         console.print("ok" if answer.returncode == 0 else "failed")
         if answer.returncode != 0:
-            console.print((answer.stdout + answer.stderr).rstrip(), markup=False, soft_wrap=True)
+            say((answer.stdout + answer.stderr).rstrip(), console)
             failed.append(name)
     if failed:
         raise UserError(f"{', '.join(failed)} found problems, listed above")

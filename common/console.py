@@ -5,6 +5,6 @@ from rich.console import Console
 console = Console(highlight=False)
 
 
-def say(text: str) -> None:
+def say(text: str, where: Console = console) -> None:
     """Print text as it is: no markup, and no line breaks of ours, so that paths can be copied."""
-    console.print(text, markup=False, soft_wrap=True)
+    where.print(text, markup=False, soft_wrap=True)

@@ -1,5 +1,7 @@
 """The build from end to end: model file in, firmware image and its description out."""
 
+import hashlib
+import math
 import platform
 from collections.abc import Callable
 from importlib.metadata import version
@@ -14,7 +16,7 @@ from common.board import Board
 from common.errors import UserError
 from common.files import sha256, write_atomic
 from generator import platformio
-from generator.importer import read_graph
+from generator.importer import parse_graph, read_model
 from generator.lower import lower
 from generator.plan import Plan, plan
 from generator.program import Program
@@ -36,13 +38,14 @@ def build(board: Board, benchmark: Benchmark, model: Path, runtime: str, report:
         raise UserError(f"unknown runtime '{runtime}'; runtimes are: {', '.join(RUNTIMES)}")
     compiler = platformio.require_compiler()
     report(f"reading {model.name}")
-    program = lower(read_graph(model))
+    content = read_model(model)
+    program = lower(parse_graph(content, str(model)))
     check_ports(program, benchmark, model)
     report("planning memory")
     memory = plan(program)
     check_fit(program, memory, board)
     folder = build_folder(board.name, benchmark.name)
-    info = ModelInfo(model.name, sha256(model), model.stat().st_size)
+    info = ModelInfo(model.name, hashlib.sha256(content).hexdigest(), len(content))
     report("rendering sources")
     write_project(folder, program, memory, info, board, benchmark)
     report("compiling with PlatformIO")
@@ -51,8 +54,7 @@ def build(board: Board, benchmark: Benchmark, model: Path, runtime: str, report:
     flash_bytes, ram_bytes = image_sizes(output / "firmware.elf")
     for suffix in ("elf", "bin", "map"):
         write_atomic(folder / f"firmware.{suffix}", (output / f"firmware.{suffix}").read_bytes())
-    if model.resolve() != (folder / "model.tflite").resolve():
-        write_atomic(folder / "model.tflite", model.read_bytes())
+    write_atomic(folder / "model.tflite", content)
     firmware = Firmware(
         board=board.name,
         bench=benchmark.name,
@@ -83,9 +85,7 @@ def check_ports(program: Program, benchmark: Benchmark, model: Path) -> None:
         ("input", program.input, benchmark.input_shape),
         ("output", program.output, benchmark.output_shape),
     ):
-        elements = 1
-        for size in shape:
-            elements *= size
+        elements = math.prod(shape)
         if port.elements != elements:
             raise UserError(
                 f"{model} does not fit benchmark '{benchmark.name}': its {side} has {port.elements} elements,"

@@ -26,23 +26,27 @@ OPTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
 
 
 def read_graph(path: Path) -> Graph:
-    """Read the only subgraph of a model.
+    """Read the only subgraph of a model file.
 
     Raises:
-        UserError: the file is missing, empty, not a TFLite flatbuffer, damaged, or has several subgraphs.
+        UserError: as `read_model` and `parse_graph`.
     """
+    return parse_graph(read_model(path), str(path))
+
+
+def read_model(path: Path) -> bytes:
+    """Raises UserError when there is no such file or it cannot be read."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read model {path}: {error.strerror}") from error
-    return parse_graph(content, str(path))
 
 
 def parse_graph(content: bytes, name: str) -> Graph:
     """Read the only subgraph of a model from its bytes; ``name`` is for messages.
 
     Raises:
-        UserError: as `read_graph`.
+        UserError: empty, not a TFLite flatbuffer, damaged, or several subgraphs.
     """
     if len(content) < 8 or content[4:8] != IDENTIFIER:
         raise UserError(f"{name} is not a TensorFlow Lite model: bytes 4..7 are not 'TFL3'")

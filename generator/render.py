@@ -14,6 +14,7 @@ from common.benchmark import Benchmark
 from common.board import Board, Memory
 from common.files import write_if_changed
 from common.paths import ROOT, TEMPLATES
+from generator.flash import MASS_STORAGE, METHODS
 from generator.plan import Plan
 from generator.program import Constant, Program
 from generator.quantization import Rescale
@@ -96,11 +97,11 @@ def board_manifest(board: Board) -> dict[str, Any]:
             "openocd_interface": board.probe.openocd_interface,
             "openocd_target": board.probe.openocd_target,
             "pyocd_target": board.probe.pyocd_target,
-            "protocol": "mass-storage",
-            "protocols": ["mass-storage", "st-flash", "openocd", "pyocd"],
+            "protocol": MASS_STORAGE,
+            "protocols": METHODS,
         },
-        "url": "https://www.st.com/en/evaluation-tools/nucleo-l4r5zi.html",
-        "vendor": "STMicroelectronics",
+        "url": board.url,
+        "vendor": board.vendor,
     }
 
 

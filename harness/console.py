@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from common.console import say
 from harness.performance import Step
 from harness.results import Run
 
@@ -72,5 +73,5 @@ def results_table(run: Run) -> Table:
 def show_results(console: Console, run: Run, path: Path) -> None:
     console.print(results_table(run))
     for warning in run.performance.clock_warnings:
-        console.print(f"warning: {warning}; the device's clock is not to be trusted", markup=False)
-    console.print(f"results: {path}", markup=False, soft_wrap=True)
+        say(f"warning: {warning}; the device's clock is not to be trusted", console)
+    say(f"results: {path}", console)

@@ -4,10 +4,12 @@ from rich.console import Console
 
 from common.artifact import Firmware
 from common.board import Board
+from common.console import say
 from common.errors import UserError
 from harness.device import Device
 from harness.link import Link
 from harness.ports import VIRTUAL, find_port
+from harness.virtual_port import virtual_port
 
 
 def wants_virtual(board: Board, port: str | None, console: Console) -> bool:
@@ -20,7 +22,7 @@ def wants_virtual(board: Board, port: str | None, console: Console) -> bool:
         raise UserError(f"--port {port}: a serial port cannot be flashed; use --port virtual, --via or --drive")
     choice = find_port(board, port)
     if choice.notice:
-        console.print(f"note: {choice.notice}", markup=False)
+        say(f"note: {choice.notice}", console)
     return choice.is_virtual
 
 
@@ -30,10 +32,8 @@ def flash_virtual(firmware: Firmware, board: Board) -> str:
     Raises:
         UserError: the image does not load, or does not answer.
     """
-    from virtual import VirtualBoard, VirtualSerial
-
-    machine = VirtualBoard(firmware.elf, board)
-    with Link(VirtualSerial(machine, baudrate=firmware.baud, timeout=1.0), VIRTUAL, lambda: machine.seconds) as link:
+    machine, port = virtual_port(firmware, board)
+    with Link(port, VIRTUAL, lambda: machine.seconds) as link:
         device = Device(link)
         vendor = device.synchronise()
         profile = device.profile()

@@ -12,6 +12,7 @@ from rich.console import Console
 from common.artifact import Firmware
 from common.benchmark import Benchmark
 from common.board import Board
+from common.console import say
 from common.errors import UserError
 from common.files import write_atomic
 from harness.answers import DeviceError
@@ -22,6 +23,7 @@ from harness.link import Link, SerialLike
 from harness.performance import PerformanceResult, Step, measure
 from harness.ports import PortChoice, find_port, open_port
 from harness.results import FAILED_LOG, Run, VirtualHost, save_results
+from harness.virtual_port import virtual_port
 
 if TYPE_CHECKING:
     from virtual import VirtualBoard
@@ -62,8 +64,8 @@ def run_performance(
     inputs = load_inputs(benchmark, data)
     choice = find_port(board, port, firmware.baud)
     if choice.notice:
-        console.print(f"note: {choice.notice}", markup=False)
-    console.print(f"inputs: {inputs.description}", markup=False)
+        say(f"note: {choice.notice}", console)
+    say(f"inputs: {inputs.description}", console)
     connection = _connect(firmware, board, choice)
     with connection.link as link:
         try:
@@ -72,11 +74,11 @@ def run_performance(
         except UserError:
             path = firmware.folder / FAILED_LOG
             write_atomic(path, link.transcript.text(_heading(choice, firmware)))
-            console.print(f"transcript of the failed run: {path}", markup=False, soft_wrap=True)
+            say(f"transcript of the failed run: {path}", console)
             raise
         finally:
             for diagnostic in _diagnostics(connection):
-                console.print(f"virtual board: {diagnostic}", markup=False, soft_wrap=True)
+                say(f"virtual board: {diagnostic}", console)
     virtual = connection.virtual
     host = None
     if virtual is not None:
@@ -119,12 +121,9 @@ def _connect(firmware: Firmware, board: Board, choice: PortChoice) -> _Connectio
     machine: VirtualBoard | None = None
 
     def make_virtual() -> SerialLike:
-        from virtual import VirtualBoard, VirtualSerial
-
         nonlocal machine
-        machine = VirtualBoard(firmware.elf, board)
-        port: SerialLike = VirtualSerial(machine, baudrate=firmware.baud, timeout=1.0)
-        return port
+        machine, serial_port = virtual_port(firmware, board)
+        return serial_port
 
     def virtual_seconds() -> float:
         return machine.seconds if machine is not None else 0.0

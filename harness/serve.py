@@ -7,6 +7,7 @@ from rich.console import Console
 
 from common.artifact import Firmware
 from common.board import Board
+from common.console import say
 
 
 def serve(firmware: Firmware, board: Board, link: Path | None, realtime: bool, console: Console) -> None:
@@ -15,10 +16,6 @@ def serve(firmware: Firmware, board: Board, link: Path | None, realtime: bool, c
 
     machine = VirtualBoard(firmware.elf, board)
     with serve_pty(machine, realtime=realtime, link=link) as server:
-        console.print(
-            f"virtual {board.title} with {firmware.bench} on {link or server.path}, {firmware.baud} baud",
-            markup=False,
-            soft_wrap=True,
-        )
-        console.print("Ctrl-C ends it", markup=False)
+        say(f"virtual {board.title} with {firmware.bench} on {link or server.path}, {firmware.baud} baud", console)
+        say("Ctrl-C ends it", console)
         threading.Event().wait()

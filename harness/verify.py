@@ -12,12 +12,14 @@ from rich.progress import track
 from common.artifact import Firmware
 from common.benchmark import Benchmark
 from common.board import Board
+from common.console import say
 from common.errors import UserError
 from common.oracle import Oracle
 from harness.device import Device
 from harness.inputs import load_inputs
 from harness.link import Link
 from harness.ports import VIRTUAL
+from harness.virtual_port import virtual_port
 
 if TYPE_CHECKING:
     from virtual import VirtualBoard
@@ -92,14 +94,12 @@ def verify_firmware(
     Raises:
         UserError: any difference, with the first differing elements; or something needed is missing.
     """
-    from virtual import VirtualBoard, VirtualSerial
-
     if count < 1:
         raise UserError(f"--count {count}: at least one input is needed")
     oracle = Oracle(firmware.model_file.read_bytes())
-    machine = VirtualBoard(firmware.elf, board, timing=False)
+    machine, port = virtual_port(firmware, board, timing=False)
     tensors = DeviceTensors(machine, oracle)
-    with Link(VirtualSerial(machine, baudrate=firmware.baud, timeout=1.0), VIRTUAL, lambda: machine.seconds) as link:
+    with Link(port, VIRTUAL, lambda: machine.seconds) as link:
         device = Device(link)
         device.synchronise()
         for item in load_inputs(benchmark, None, WIRE_INPUTS).inputs:
@@ -114,11 +114,10 @@ def verify_firmware(
             tensors.write_input(values)
             link.ask("infer 1 0", INFER_TIMEOUT_S)
             _compare(f"output for input {number} (seed {seed})", tensors.read_output(), oracle.infer(values))
-    console.print(
+    say(
         f"{firmware.model.name} on {board.title}: {count + WIRE_INPUTS} inferences equal TensorFlow Lite Micro's"
         f" bit for bit ({WIRE_INPUTS} of them with input over the serial line)",
-        markup=False,
-        soft_wrap=True,
+        console,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.graph import Graph, Operator, Quantization, Tensor
+from generator.graph import Graph, Operator, Tensor
 from generator.ops.lowered import Lowered, constant_name, reject_unless_per_tensor_int8
 from generator.program import Constant
 from generator.quantization import (
@@ -97,9 +97,8 @@ def _reject_options(operator: Operator) -> str | None:
 
 def _reject_range(layer: Layer) -> str | None:
     """Refuse what the 32-bit accumulator could overflow with: there the reference result is undefined."""
-    weights, bias, _ = _folded(layer)
-    reach = np.abs(weights.astype(np.int64)).sum(axis=1) * -INT8_MIN
-    if np.any(np.abs(bias) + reach >= 2**31):
+    reach = np.abs(_constant_weights(layer).astype(np.int64)).sum(axis=1) * -INT8_MIN
+    if np.any(np.abs(_folded_bias(layer)) + reach >= 2**31):
         return "its accumulator can overflow 32 bits"
     try:
         _rescales(layer)
@@ -108,17 +107,21 @@ def _reject_range(layer: Layer) -> str | None:
     return None
 
 
-def _folded(layer: Layer) -> tuple[NDArray[np.int8], NDArray[np.int64], Quantization]:
-    """Weights [units, depth], bias [units] with -zero point x row sum of the weights added, output quantisation."""
+def _constant_weights(layer: Layer) -> NDArray[np.int8]:
+    """[units, depth]"""
     assert layer.weights.data is not None
+    weights: NDArray[np.int8] = layer.weights.data
+    return weights
+
+
+def _folded_bias(layer: Layer) -> NDArray[np.int64]:
+    """[units], with -input zero point x row sum of the weights added."""
     assert layer.input.quantization is not None
-    assert layer.output.quantization is not None
-    weights = layer.weights.data
-    bias = np.zeros(len(weights), np.int64)
+    sums: NDArray[np.int64] = _constant_weights(layer).astype(np.int64).sum(axis=1)
+    bias = -layer.input.quantization.zero_point * sums
     if layer.bias is not None and layer.bias.data is not None:
         bias += layer.bias.data.reshape(-1)
-    bias -= layer.input.quantization.zero_point * weights.astype(np.int64).sum(axis=1)
-    return weights, bias, layer.output.quantization
+    return bias
 
 
 def _rescales(layer: Layer) -> tuple[Rescale, ...]:
@@ -149,7 +152,9 @@ def padded_depth(depth: int) -> int:
 def lower(graph: Graph, operator: Operator) -> Lowered:
     layer = _layer(graph, operator)
     assert layer is not None
-    weights, bias, output = _folded(layer)
+    output = layer.output.quantization
+    assert output is not None
+    weights = _constant_weights(layer)
     units, depth = weights.shape
     minimum, maximum = activation_range(operator.options.get("activation", 0), output)
     names = {what: constant_name(operator, what) for what in ("weights", "bias", "rescale")}
@@ -172,7 +177,7 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
         inputs=(layer.input.index,),
         constants=(
             Constant(names["weights"], pack_weights(weights)),
-            Constant(names["bias"], np.pad(bias, (0, -units % UNITS_PER_BLOCK)).astype(np.int32)),
+            Constant(names["bias"], np.pad(_folded_bias(layer), (0, -units % UNITS_PER_BLOCK)).astype(np.int32)),
             Constant(names["rescale"], rescales),
         ),
         parameters=parameters,

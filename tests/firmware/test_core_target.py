@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .toolchain import CORE, ERROR, HOST, TARGET, compile_c, core_sources
+from .toolchain import CORE, ERROR, HOST, QUANTIZE, TARGET, compile_c, core_sources
 
 COMPILER = "arm-none-eabi-gcc"
 
@@ -22,7 +22,8 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         pytest.skip(f"{COMPILER} is not installed")
     folder = tmp_path_factory.mktemp("target")
     return {
-        path.stem: compile_c(COMPILER, [*TARGET, "-c"], [path], folder / f"{path.stem}.o") for path in core_sources()
+        path.stem: compile_c(COMPILER, [*TARGET, "-c"], [path], folder / f"{path.stem}.o")
+        for path in [*core_sources(), QUANTIZE]
     }
 
 
@@ -46,7 +47,7 @@ def test_float_operations_are_not_fused(option: list[str], objects: dict[str, Pa
     assert not any(fused in code for fused in ("vfma", "vfms", "vmla", "vmls", "vfnm", "vnml"))
 
 
-@pytest.mark.parametrize("source", core_sources(), ids=lambda path: path.name)
+@pytest.mark.parametrize("source", [*core_sources(), QUANTIZE], ids=lambda path: path.name)
 def test_compiles_with_clang(source: Path, tmp_path: Path) -> None:
     if shutil.which("clang") is None:
         pytest.skip("clang is not installed")

@@ -1,7 +1,6 @@
 """Inputs of a run: data sets in upstream's layout, and the synthetic stand-in."""
 
 import dataclasses
-import os
 import struct
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from common.benchmark import Benchmark
 from common.errors import UserError
 from harness.inputs import load_inputs, synthetic_inputs
+from tests.reference import reference_data
 
 
 def write_file(folder: Path, name: str, windows: int, start: float) -> bytes:
@@ -161,10 +161,7 @@ def test_unknown_format(benchmark_ad: Benchmark) -> None:
 
 @pytest.mark.reference
 def test_reference_data_set(benchmark_ad: Benchmark) -> None:
-    root = os.environ.get("FIRMBENCH_DATA")
-    if root is None:
-        pytest.skip("FIRMBENCH_DATA is not set")
-    chosen = load_inputs(benchmark_ad, Path(root) / "ad")
+    chosen = load_inputs(benchmark_ad, reference_data() / "ad")
     assert len({item.data for item in chosen.inputs}) == 5
     values = np.frombuffer(chosen.inputs[0].data, "<f4")
     assert -100.0 < values.min() < values.max() < 50.0

@@ -23,7 +23,7 @@ from tests.harness.fake_device import FakeDevice, FakeSerial, Faults, pty_device
 class FakeBoard:
     """Stands in for the virtual board: counts time with the fake's simulated clock."""
 
-    def __init__(self, elf: Path, board: Board) -> None:
+    def __init__(self, elf: Path, board: Board, *, timing: bool = True) -> None:
         self.elf = elf
         self.device = FakeDevice(FakeBoard.faults, (2_210.5,))
         self.port: FakeSerial | None = None

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from common.errors import UserError
 from models import registry
 from models.registry import Model, Source
+from tests.reference import reference_data
 
 CONTENT = b"a model file of forty-two bytes, more or less"
 REMOTE = Model(
@@ -181,8 +181,7 @@ def test_incomplete_registry_is_refused(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.reference
 def test_reference_model_is_the_registered_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not os.environ.get(registry.DATA_VARIABLE):
-        pytest.skip("FIRMBENCH_DATA is not set: no reference models")
+    reference_data()  # where the registry looks, too
     monkeypatch.setattr(registry, "CACHE", tmp_path)
     path = registry.fetch("ad01_int8.tflite")
     assert path.parent == tmp_path

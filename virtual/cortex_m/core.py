@@ -5,19 +5,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from virtual.cortex_m.controller import (
-    BUS_FAULT,
-    FIRST_IRQ,
     HARD_FAULT,
-    MEMORY_FAULT,
     SUPERVISOR_CALL,
-    USAGE_FAULT,
     ExceptionController,
 )
 from virtual.cortex_m.fault_status import Fault, FaultStatus
 from virtual.engine import Engine
 
 THUMB = 1 << 24
-XPSR_IT = 0x0600_FC00
 XPSR_ALIGNED = 1 << 9  # the stack was moved by a word for alignment
 FPCA, SPSEL = 4, 2
 EXC_RETURN = 0xFFFFFFE1
@@ -25,7 +20,6 @@ BASIC_WORDS, FP_WORDS = 8, 18
 FP_REGISTERS = (*(f"S{n}" for n in range(16)), "FPSCR")
 MASK_REGISTERS = ("PRIMASK", "BASEPRI", "FAULTMASK")
 BASIC_REGISTERS = ("R0", "R1", "R2", "R3", "R12", "LR")
-FAULT_NAMES = {MEMORY_FAULT: "MemManage", BUS_FAULT: "BusFault", USAGE_FAULT: "UsageFault", HARD_FAULT: "HardFault"}
 
 
 class Lockup(Exception):
@@ -236,7 +230,3 @@ class CortexM:
 
     def _initial_stack(self) -> int:
         return int.from_bytes(self.engine.read_memory(self.vector_table, 4), "little")
-
-    def describe(self, number: int) -> str:
-        """A name for messages."""
-        return FAULT_NAMES.get(number, f"IRQ {number - FIRST_IRQ}" if number >= FIRST_IRQ else f"exception {number}")

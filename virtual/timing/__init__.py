@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.paths import BUILD
 
-SOURCES = ("hooks.py", "native_call.py", "state.py")
+SOURCES = ("costs.py", "hooks.py", "native_call.py", "state.py")
 
 
 def sources_digest() -> str:

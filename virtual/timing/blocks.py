@@ -41,7 +41,6 @@ class BlockCost:
     has_fp: bool
     has_store: bool
     may_unmask: bool
-    memory_accesses: int
 
 
 def decode(address: int, code: bytes) -> Iterator[tuple[int, Instruction]]:
@@ -175,5 +174,4 @@ def block_cost(costs: Costs, address: int, code: bytes, system_bus: bool = False
         has_fp=bool(ops & FP),
         has_store=bool(ops & STORES),
         may_unmask=bool(ops & {Op.CPS, Op.STATUS_WRITE}),
-        memory_accesses=accesses,
     )

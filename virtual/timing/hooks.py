@@ -66,6 +66,7 @@ R_FLAGS, R_BEFORE, R_ADDRESS, R_END, R_TARGET = (
 )
 STOP_TIME, STOP_UNMASKED, STOP_FP = int(Stop.TIME), int(Stop.UNMASKED), int(Stop.FP_DISABLED)
 ICACHE, DCACHE, LINE_SLOT = layout.ICACHE, layout.DCACHE, layout.LINE_SLOT
+LINE_SHIFT = layout.LINE_SHIFT
 ICACHE_LINES, DCACHE_LINES, CACHE_WORDS = layout.ICACHE_LINES, layout.DCACHE_LINES, layout.CACHE_WORDS
 HASH, HASH_MASK, TOTAL = layout.HASH, (1 << layout.HASH_BITS) - 1, layout.TOTAL
 RELIEVED = layout.RELIEVED
@@ -149,7 +150,7 @@ def fetch(s, record):  # type: ignore[no-untyped-def]
     end = start + s[record + R_END] - s[record + R_ADDRESS]
     last = (end - 1) >> shift
     unit = start >> shift
-    per_line = 5 - shift
+    per_line = LINE_SHIFT - shift
     s[CLOCK] += 1
     while unit <= last:
         line = unit >> per_line
@@ -242,7 +243,7 @@ def read_flash(s, uc, address):  # type: ignore[no-untyped-def]
     unit = (address & (s[FLASH_SIZE] - 1)) >> s[UNIT_SHIFT]
     if unit != s[LAST_DATA_UNIT]:
         s[LAST_DATA_UNIT] = unit
-        per_line = 5 - s[UNIT_SHIFT]
+        per_line = LINE_SHIFT - s[UNIT_SHIFT]
         line = unit >> per_line
         bit = 1 << (unit & ((1 << per_line) - 1))
         s[CLOCK] += 1

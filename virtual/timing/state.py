@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from virtual.timing.costs import CORTEX_M4
+
 Words = npt.NDArray[np.int64]
 
 
@@ -106,9 +108,9 @@ BEFORE_CYCLES = 0xFFFF
 BEFORE_INDEX_SHIFT = 16
 RELIEVED = 1 << 32  # this load's stall vanishes with a value from flash
 
-LINE_BYTES = 32
-ICACHE_LINES = 32
-DCACHE_LINES = 8
+LINE_SHIFT = CORTEX_M4.line_bytes.bit_length() - 1
+ICACHE_LINES = CORTEX_M4.instruction_cache_lines
+DCACHE_LINES = CORTEX_M4.data_cache_lines
 CACHE_WORDS = 3  # line number, valid units, last use
 
 ICACHE = 64

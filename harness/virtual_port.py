@@ -1,0 +1,23 @@
+"""The harness's one door to the virtual board."""
+
+from typing import TYPE_CHECKING
+
+from common.artifact import Firmware
+from common.board import Board
+
+if TYPE_CHECKING:
+    from virtual import VirtualBoard, VirtualSerial
+
+
+def virtual_port(firmware: Firmware, board: Board, *, timing: bool = True) -> "tuple[VirtualBoard, VirtualSerial]":
+    """A virtual board that holds the image, and its serial port at the firmware's baud rate.
+
+    Imported late: only runs on a virtual board pay for loading the engine.
+
+    Raises:
+        UserError: the image does not load.
+    """
+    from virtual import VirtualBoard, VirtualSerial
+
+    machine = VirtualBoard(firmware.elf, board, timing=timing)
+    return machine, VirtualSerial(machine, baudrate=firmware.baud, timeout=1.0)
