@@ -81,10 +81,13 @@ def build(board: Board, benchmark: Benchmark, model: Path, runtime: str, report:
 
 def check_ports(program: Program, benchmark: Benchmark, model: Path) -> None:
     """Refuse a model whose input or output is not the benchmark's."""
-    for side, port, shape in (
-        ("input", program.input, benchmark.input_shape),
-        ("output", program.output, benchmark.output_shape),
+    for side, ports, shape in (
+        ("input", program.inputs, benchmark.input_shape),
+        ("output", program.outputs, benchmark.output_shape),
     ):
+        if len(ports) != 1:
+            raise UserError(f"{model} does not fit benchmark '{benchmark.name}': it has {len(ports)} {side}s, not one")
+        (port,) = ports
         elements = math.prod(shape)
         if port.elements != elements:
             raise UserError(

@@ -37,6 +37,7 @@ class Tensor:
     dtype: str  # numpy's name where it has one, else TFLite's in lower case
     quantization: Quantization | None
     data: NDArray[Any] | None  # constants only
+    variable: bool = False  # keeps its value from one inference to the next
 
     @property
     def elements(self) -> int:

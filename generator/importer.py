@@ -9,6 +9,7 @@ import tflite
 
 from common.errors import UserError
 from generator.graph import Graph, Operator, Quantization, Tensor
+from generator.options import OPTIONS
 
 IDENTIFIER = b"TFL3"
 # What reading a damaged flatbuffer may raise.
@@ -16,13 +17,6 @@ DAMAGE = (struct.error, IndexError, KeyError, ValueError, TypeError, OverflowErr
 
 DTYPES = {value: name.lower() for name, value in vars(tflite.TensorType).items() if isinstance(value, int)}
 OPERATOR_NAMES = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
-# The options an operator module reads: operator -> (options table, {our name: the table's accessor}).
-OPTIONS: dict[str, tuple[type[Any], dict[str, str]]] = {
-    "FULLY_CONNECTED": (
-        tflite.FullyConnectedOptions,
-        {"activation": "FusedActivationFunction", "weights_format": "WeightsFormat"},
-    ),
-}
 
 
 def read_graph(path: Path) -> Graph:
@@ -84,7 +78,9 @@ def _tensor(model: Any, source: Any, index: int) -> Tensor:
         else:
             data = np.frombuffer(raw, dtype=np.uint8)
     name = (source.Name() or b"").decode(errors="replace")
-    return Tensor(index, name, shape, dtype, _quantization(source.Quantization(), index), data)
+    return Tensor(
+        index, name, shape, dtype, _quantization(source.Quantization(), index), data, bool(source.IsVariable())
+    )
 
 
 def _quantization(source: Any, index: int) -> Quantization | None:
@@ -112,10 +108,9 @@ def _operator(model: Any, source: Any, index: int) -> Operator:
     options = {}
     table = source.BuiltinOptions()
     if name in OPTIONS and table is not None:
-        kind, accessors = OPTIONS[name]
-        typed = kind()
+        typed = getattr(tflite, OPTIONS[name].table)()
         typed.Init(table.Bytes, table.Pos)
-        options = {ours: getattr(typed, accessor)() for ours, accessor in accessors.items()}
+        options = {ours: getattr(typed, accessor)() for ours, accessor in OPTIONS[name].fields.items()}
     return Operator(index, name, _indices(source.InputsAsNumpy()), _indices(source.OutputsAsNumpy()), options)
 
 

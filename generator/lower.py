@@ -3,50 +3,64 @@
 import numpy as np
 
 from common.errors import UserError
-from generator.graph import Graph, Tensor
+from generator.graph import Graph, Operator, Tensor
 from generator.ops import REGISTRY, Alias, Lowered
-from generator.program import Buffer, Port, Program, Step
+from generator.program import Buffer, Constant, Port, Program, State, Step
 
 
 def lower(graph: Graph) -> Program:
     """Lower every operator in the order of the model.
 
     Raises:
-        UserError: operators that cannot be compiled; one line names each with its index and the reason. Also: several
-            inputs or outputs, or an output that no operator computes.
+        UserError: operators that cannot be compiled; one line names each with its index and the reason. Also: an
+            operator that reads a tensor before it is computed, or an output that no operator computes.
     """
     _refuse_unsupported(graph)
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise UserError(
-            f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; supported is one of each"
-        )
     lowered = [REGISTRY[operator.name].lower(graph, operator) for operator in graph.operators]
     _check_order(graph, lowered)
-    home = _buffers_of_tensors(graph, lowered)
-    bytes_of = {name: _bytes(graph.tensors[int(name[1:])]) for name in set(home.values())}
-    steps = []
+    home = _homes(graph, lowered)
+    bytes_of = {home[index]: _bytes(graph.tensors[index]) for index in home if home[index] == _name(index)}
+    steps, used = [], set()
     for operator, result in zip(graph.operators, lowered, strict=True):
         if isinstance(result, Alias):
             continue
-        for index in result.inputs:
-            needed = _bytes(graph.tensors[index]) + result.read_past
-            bytes_of[home[index]] = max(bytes_of[home[index]], needed)
-        steps.append(
-            Step(
-                operator=operator.index,
-                operator_name=operator.name,
-                kernel=result.kernel,
-                header=result.header,
-                inputs=tuple(home[index] for index in result.inputs),
-                output=home[operator.outputs[0]],
-                constants=result.constants,
-                parameters=result.parameters,
-                macs=result.macs,
-            )
-        )
-    buffers = tuple(Buffer(name, bytes_of[name]) for name in sorted(bytes_of, key=lambda name: int(name[1:])))
-    source, target = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    return Program(buffers, tuple(steps), _port(source, home), _port(target, home))
+        inputs = tuple(None if index is None else home.get(index, _name(index)) for index in result.inputs)
+        for name in inputs:
+            if name in bytes_of:
+                bytes_of[name] = max(bytes_of[name], _home_bytes(graph, name) + result.read_past)
+        used |= {index for index in result.inputs if index is not None and index not in home}
+        scratch = f"s{operator.index}" if result.scratch_bytes else None
+        if scratch:
+            bytes_of[scratch] = result.scratch_bytes
+        steps.append(_step(operator, result, inputs, home, scratch))
+    constants = tuple(_constant(graph.tensors[index]) for index in sorted(used))
+    states = tuple(_state(tensor) for tensor in graph.tensors if tensor.variable and tensor.index in home)
+    return Program(
+        buffers=tuple(Buffer(name, size) for name, size in bytes_of.items()),
+        steps=tuple(steps),
+        inputs=tuple(_port(graph.tensors[index], home) for index in graph.inputs),
+        outputs=tuple(_port(graph.tensors[index], home) for index in graph.outputs),
+        tensors=constants,
+        states=states,
+    )
+
+
+def _step(
+    operator: Operator, result: Lowered, inputs: tuple[str | None, ...], home: dict[int, str], scratch: str | None
+) -> Step:
+    return Step(
+        operator=operator.index,
+        operator_name=operator.name,
+        kernel=result.kernel,
+        header=result.header,
+        struct=result.struct,
+        parameters=result.parameters,
+        inputs=inputs,
+        outputs=tuple(home[index] for index in operator.outputs),
+        scratch=scratch,
+        lead=result.lead,
+        macs=result.macs,
+    )
 
 
 def _refuse_unsupported(graph: Graph) -> None:
@@ -65,31 +79,53 @@ def _refuse_unsupported(graph: Graph) -> None:
 
 def _check_order(graph: Graph, lowered: list[Lowered | Alias]) -> None:
     """Refuse a graph that reads a tensor, or ends with one, before an operator has computed it."""
-    computed = set(graph.inputs)
+    computed = set(graph.inputs) | {
+        tensor.index for tensor in graph.tensors if tensor.variable or tensor.data is not None
+    }
     for operator, result in zip(graph.operators, lowered, strict=True):
         for index in (result.input,) if isinstance(result, Alias) else result.inputs:
-            if index not in computed:
+            if index is not None and index not in computed:
                 raise UserError(f"operator {operator.index} {operator.name} reads tensor {index}, not computed yet")
-        computed.add(operator.outputs[0])
-    if graph.outputs[0] not in computed:
-        raise UserError(f"no operator computes the model's output, tensor {graph.outputs[0]}")
+        computed.update(operator.outputs)
+    for index in graph.outputs:
+        if index not in computed or graph.tensors[index].data is not None:
+            raise UserError(f"no operator computes the model's output, tensor {index}")
 
 
-def _buffers_of_tensors(graph: Graph, lowered: list[Lowered | Alias]) -> dict[int, str]:
-    """Tensor index -> buffer name ``t<index>`` of the tensor whose memory it uses."""
-    home = {index: f"t{index}" for index in graph.inputs}
+def _homes(graph: Graph, lowered: list[Lowered | Alias]) -> dict[int, str]:
+    """Tensor index -> name of the buffer whose memory it uses; constants have none."""
+    home = {index: _name(index) for index in graph.inputs}
+    home |= {tensor.index: _name(tensor.index) for tensor in graph.tensors if tensor.variable}
     for operator, result in zip(graph.operators, lowered, strict=True):
-        output = operator.outputs[0]
         if isinstance(result, Alias):
-            home[output] = home[result.input]
+            home[operator.outputs[0]] = home[result.input]
         else:
-            home[output] = f"t{output}"
+            home |= {index: _name(index) for index in operator.outputs}
     return home
+
+
+def _name(index: int) -> str:
+    return f"t{index}"
+
+
+def _home_bytes(graph: Graph, name: str) -> int:
+    return _bytes(graph.tensors[int(name[1:])])
 
 
 def _bytes(tensor: Tensor) -> int:
     return tensor.elements * np.dtype(tensor.dtype).itemsize
 
 
+def _constant(tensor: Tensor) -> Constant:
+    assert tensor.data is not None
+    return Constant(_name(tensor.index), tensor.data.reshape(-1))
+
+
+def _state(tensor: Tensor) -> State:
+    """TFLM fills int8 variable tensors with their zero point, others with 0 (``ResetVariableTensors``)."""
+    int8 = tensor.dtype == "int8" and tensor.quantization is not None
+    return State(_name(tensor.index), tensor.quantization.zero_point if int8 and tensor.quantization else 0)
+
+
 def _port(tensor: Tensor, home: dict[int, str]) -> Port:
-    return Port(home[tensor.index], tensor.dtype, tensor.elements, tensor.quantization)
+    return Port(home[tensor.index], tensor.dtype, tensor.shape, tensor.quantization)

@@ -34,21 +34,23 @@ class Plan:
 def lifetimes(program: Program) -> tuple[Lifetime, ...]:
     """When each buffer holds something that is still needed.
 
-    The model's input stays live to the end: `th_infer` runs many times on one loaded input, and every run must yield
-    the same output. The model's output is live after the last step, for `th_results`.
+    The memory of the model's inputs is free after their last use. Its outputs are live after the last step, for
+    `th_results`, and its states always.
     """
     end = len(program.steps)
-    first: dict[str, int] = {program.input.buffer: 0}
+    first = {port.buffer: 0 for port in program.inputs} | {state.buffer: 0 for state in program.states}
     last: dict[str, int] = {}
     for position, step in enumerate(program.steps):
-        for name in step.inputs:
-            last[name] = position
-        first.setdefault(step.output, position)
-        last[step.output] = position
-    last[program.input.buffer] = end
-    last[program.output.buffer] = end
+        for name in step.arguments:
+            if name is not None:
+                first.setdefault(name, position)
+                last[name] = position
+    kept = [port.buffer for port in program.outputs] + [state.buffer for state in program.states]
+    if program.states:  # another run on the same input must see it again: the states have moved on
+        kept += [port.buffer for port in program.inputs]
+    last |= dict.fromkeys(kept, end)
     return tuple(
-        Lifetime(buffer.name, _align(buffer.bytes), first[buffer.name], last[buffer.name])
+        Lifetime(buffer.name, _align(buffer.bytes), first[buffer.name], last.get(buffer.name, 0))
         for buffer in program.buffers
         if buffer.name in first
     )

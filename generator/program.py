@@ -1,21 +1,30 @@
 """The lowered program: every operator bound to one kernel with packed weights and derived constants."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
+import numpy as np
 from numpy.typing import NDArray
 
 from generator.graph import Quantization
 from generator.quantization import Rescale
 
+# A field of a kernel's parameter struct. Arrays and tuples of `Rescale` become constants of the image and the field
+# points to them; tuples of int are arrays inside the struct; None is a null pointer.
+Value = int | bool | np.float32 | Rescale | tuple[int, ...] | tuple[Rescale, ...] | NDArray[Any] | None
+
 
 @dataclass(frozen=True)
 class Constant:
-    """A read-only array of the image. ``values`` is int8, int32 or a tuple of `Rescale`."""
+    """A read-only array of the image."""
 
     name: str
     values: NDArray[Any] | tuple[Rescale, ...]
+
+    @property
+    def elements(self) -> int:
+        return len(self.values) if isinstance(self.values, tuple) else self.values.size
 
     @property
     def bytes(self) -> int:
@@ -31,40 +40,88 @@ class Buffer:
 
 
 @dataclass(frozen=True)
+class State:
+    """A buffer that keeps its value from one inference to the next; every byte is ``fill`` before the first."""
+
+    buffer: str
+    fill: int
+
+
+@dataclass(frozen=True)
 class Step:
-    """One kernel call. ``kernel`` names the C function, its header and its template."""
+    """One call ``kernel(&parameters, inputs..., outputs..., scratch)``.
+
+    ``inputs`` name buffers or constants of the program, None a null pointer. ``lead`` maps a position in ``inputs`` to
+    bytes: the first output may overlay that input if it starts at least so many bytes before it.
+    """
 
     operator: int
     operator_name: str
     kernel: str
     header: str
-    inputs: tuple[str, ...]  # buffer names
-    output: str
-    constants: tuple[Constant, ...]
-    parameters: Mapping[str, Any]
-    macs: int
+    struct: str
+    parameters: Mapping[str, Value]
+    inputs: tuple[str | None, ...]
+    outputs: tuple[str, ...]
+    scratch: str | None = None
+    lead: Mapping[int, int] = field(default_factory=dict)
+    macs: int = 0
+
+    @property
+    def name(self) -> str:
+        """The C name of the parameter struct."""
+        return f"op{self.operator}"
+
+    def constant_name(self, parameter: str) -> str:
+        return f"{self.name}_{parameter}"
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """The constants that ``parameters`` point to."""
+        return tuple(
+            Constant(self.constant_name(name), value) for name, value in self.parameters.items() if is_constant(value)
+        )
+
+    @property
+    def arguments(self) -> tuple[str | None, ...]:
+        return (*self.inputs, *self.outputs, *([self.scratch] if self.scratch else []))
+
+
+def is_constant(value: Value) -> TypeGuard[NDArray[Any] | tuple[Rescale, ...]]:
+    """Whether the value is kept as an array of its own that the struct points to."""
+    return isinstance(value, np.ndarray) or (isinstance(value, tuple) and bool(value) and isinstance(value[0], Rescale))
 
 
 @dataclass(frozen=True)
 class Port:
-    """The model's input or output as the submitter API sees it."""
+    """One input or output of the model as the submitter API sees it."""
 
     buffer: str
     dtype: str
-    elements: int
+    shape: tuple[int, ...]
     quantization: Quantization | None
+
+    @property
+    def elements(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
 
 
 @dataclass(frozen=True)
 class Program:
     buffers: tuple[Buffer, ...]
     steps: tuple[Step, ...]
-    input: Port
-    output: Port
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    tensors: tuple[Constant, ...] = ()  # constant tensors that steps take as inputs
+    states: tuple[State, ...] = ()
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        return self.tensors + tuple(constant for step in self.steps for constant in step.constants)
 
     @property
     def constant_bytes(self) -> int:
-        return sum(constant.bytes for step in self.steps for constant in step.constants)
+        return sum(constant.bytes for constant in self.constants)
 
     @property
     def macs(self) -> int:

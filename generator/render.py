@@ -16,12 +16,21 @@ from common.files import write_if_changed
 from common.paths import ROOT, TEMPLATES
 from generator.flash import MASS_STORAGE, METHODS
 from generator.plan import Plan
-from generator.program import Constant, Program
+from generator.program import Constant, Program, Value, is_constant
 from generator.quantization import Rescale
 
 STACK_BYTES = 4096
+QUANTIZE_HEADER = "kernels/quantize.h"  # what `th_load_tensor` calls
 VALUES_PER_LINE = 32
-C_TYPES = {"int8": "int8_t", "int32": "int32_t", "float32": "float"}
+C_TYPES = {
+    "bool": "uint8_t",
+    "float32": "float",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "int64": "int64_t",
+    "int8": "int8_t",
+    "uint8": "uint8_t",
+}
 
 
 def ram_region(board: Board) -> Memory:
@@ -47,6 +56,7 @@ def render_project(
 ) -> dict[str, str]:
     """Relative path -> text of every generated file. Same arguments, same text."""
     environment = _environment()
+    headers = sorted({step.header for step in program.steps})
     root = Path(os.path.relpath(ROOT, folder)).as_posix()
     context: dict[str, Any] = {
         "program": program,
@@ -54,8 +64,9 @@ def render_project(
         "model": model,
         "board": board,
         "benchmark": benchmark,
-        "constants": [constant for step in program.steps for constant in step.constants],
-        "headers": sorted({step.header for step in program.steps}),
+        "bytes_of": {buffer.name: buffer.bytes for buffer in program.buffers},
+        "headers": headers,
+        "kernel_sources": sorted({header.replace(".h", ".c") for header in (*headers, QUANTIZE_HEADER)}),
         "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), ram_region(board)],
         "stack_bytes": STACK_BYTES,
         "root": root,
@@ -115,7 +126,7 @@ def _environment() -> jinja2.Environment:
         autoescape=False,
     )
     environment.filters["c_float"] = c_float
-    environment.filters["c_rescale"] = c_rescale
+    environment.filters["c_value"] = c_value
     environment.filters["c_type"] = C_TYPES.__getitem__
     environment.filters["element_type"] = element_type
     environment.filters["initializer_lines"] = initializer_lines
@@ -124,12 +135,29 @@ def _environment() -> jinja2.Environment:
 
 def c_float(value: np.float32) -> str:
     """A float32 as a C literal that reads back as the same float32."""
-    return f"{float(value).hex()}f"
+    if np.isinf(value):
+        return "-INFINITY" if value < 0 else "INFINITY"
+    return "NAN" if np.isnan(value) else f"{float(value).hex()}f"
 
 
 def c_rescale(rescale: Rescale) -> str:
     """The initialiser of a `Rescale` of firmware/kernels/requantize.h."""
     return f"{{{rescale.multiplier}, {max(rescale.shift, 0)}, {max(-rescale.shift, 0)}}}"
+
+
+def c_value(value: Value, constant: str) -> str:
+    """A field of a parameter struct as a C initialiser; ``constant``: name of the array it points to, if it does."""
+    if value is None:
+        return "NULL"
+    if is_constant(value):
+        return constant
+    if isinstance(value, Rescale):
+        return c_rescale(value)
+    if isinstance(value, np.float32):
+        return c_float(value)
+    if isinstance(value, tuple):
+        return "{" + ", ".join(str(item) for item in value) + "}"
+    return str(int(value))
 
 
 def element_type(constant: Constant) -> str:
@@ -141,6 +169,7 @@ def initializer_lines(constant: Constant) -> Iterator[str]:
     if isinstance(constant.values, tuple):
         texts = [c_rescale(rescale) for rescale in constant.values]
     else:
-        texts = [str(value) for value in constant.values.tolist()]
+        floating = constant.values.dtype == np.float32
+        texts = [c_float(value) if floating else str(int(value)) for value in constant.values.reshape(-1)]
     for start in range(0, len(texts), VALUES_PER_LINE):
         yield ", ".join(texts[start : start + VALUES_PER_LINE]) + ","

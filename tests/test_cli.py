@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from common.paths import ROOT
+from models.flatbuffer import OperatorSpec, TensorSpec, activation, build_model
 from tests.generator.cases import fully_connected
-from tests.model_builder import OperatorSpec, TensorSpec, activation, build_model
 
 
 def command(*words: str) -> list[str]:

@@ -25,8 +25,8 @@ from harness.device import Device
 from harness.link import Link
 from harness.run import run_performance
 from harness.verify import verify_firmware
+from models.flatbuffer import OperatorSpec, TensorSpec, activation, build_model
 from tests.firmware import protocol_cases
-from tests.model_builder import OperatorSpec, TensorSpec, activation, build_model
 from tests.reference import reference_data
 from virtual import VirtualBoard, VirtualSerial, serve_pty
 

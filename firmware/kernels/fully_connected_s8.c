@@ -2,33 +2,19 @@
 
 #include <string.h>
 
-#if defined(__ARM_FEATURE_DSP)
-#include <arm_acle.h>
+#include "dsp.h"
 
-// Even bytes (0, 2) and odd bytes (1, 3) of a word as two signed halfwords each.
-static inline int16x2_t even_bytes(uint32_t word) {
-    return __sxtb16(word);
-}
-
-static inline int16x2_t odd_bytes(uint32_t word) {
-    int16x2_t result; // GCC does not fold the rotation into the instruction by itself
-    __asm("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(word));
-    return result;
-}
-
-static inline int32_t dot4(int32_t sum, const int8_t *weights, int16x2_t even, int16x2_t odd) {
-    uint32_t word;
-    memcpy(&word, weights, sizeof word);
-    sum = __smlad(even_bytes(word), even, sum);
-    return __smlad(odd_bytes(word), odd, sum);
+#if FIRMBENCH_DSP
+static inline int32_t dot4(int32_t sum, const int8_t *weights, uint32_t even, uint32_t odd) {
+    uint32_t word = read_word(weights);
+    sum = dual_multiply_add(even_bytes(word), even, sum);
+    return dual_multiply_add(odd_bytes(word), odd, sum);
 }
 
 static void dot_block(const int8_t *weights, const int8_t *input, int32_t depth, int32_t sums[FULLY_CONNECTED_UNITS]) {
     int32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
     for (const int8_t *end = input + depth; input != end; input += 4, weights += 16) {
-        uint32_t word;
-        memcpy(&word, input, sizeof word);
-        int16x2_t even = even_bytes(word), odd = odd_bytes(word);
+        uint32_t word = read_word(input), even = even_bytes(word), odd = odd_bytes(word);
         sum0 = dot4(sum0, weights, even, odd);
         sum1 = dot4(sum1, weights + 4, even, odd);
         sum2 = dot4(sum2, weights + 8, even, odd);

@@ -30,16 +30,22 @@ void quantize_f32_to_s8(const float *x, int8_t *q, size_t n, float scale, int32_
         q[i] = quantize(x[i], scale, zero_point);
 }
 
-void dequantize_s8_f32(const int8_t *input, float *output, int32_t count, float scale, int32_t zero_point) {
+void quantize_f32_s8(const Quantize *layer, const float *input, int8_t *output) {
+    quantize_f32_to_s8(input, output, (size_t)layer->count, layer->scale, layer->zero_point);
+}
+
+void dequantize_s8_f32(const Dequantize *layer, const int8_t *input, float *output) {
+    const float scale = layer->scale;
+    const int32_t count = layer->count, zero_point = layer->zero_point;
     for (int32_t i = 0; i < count; i++) {
         output[i] = (float)(input[i] - zero_point) * scale;
     }
 }
 
-void requantize_s8(const int8_t *input, int8_t *output, int32_t count, Rescale rescale, int32_t input_zero_point,
-                   int32_t output_zero_point) {
-    for (int32_t i = 0; i < count; i++) {
-        int32_t value = requantize(input[i] - input_zero_point, rescale) + output_zero_point;
+void requantize_s8(const Requantize *layer, const int8_t *input, int8_t *output) {
+    const Requantize p = *layer; // a copy: output could alias *layer for all the compiler knows
+    for (int32_t i = 0; i < p.count; i++) {
+        int32_t value = requantize(input[i] - p.input_zero_point, p.rescale) + p.output_zero_point;
         output[i] = clamp_s8(value, -128, 127);
     }
 }

@@ -1,7 +1,7 @@
 """DEQUANTIZE: int8 to float32."""
 
 from generator.graph import Graph, Operator
-from generator.ops.lowered import Lowered, reject_unless_per_tensor_int8
+from generator.ops.lowered import Lowered, reject_unless_per_tensor
 
 
 def reject(graph: Graph, operator: Operator) -> str | None:
@@ -10,7 +10,7 @@ def reject(graph: Graph, operator: Operator) -> str | None:
         return "it has no input"
     if target.dtype != "float32":
         return f"output is {target.dtype}, supported is float32"
-    return reject_unless_per_tensor_int8(source, "input")
+    return reject_unless_per_tensor(source, "input", "int8")
 
 
 def lower(graph: Graph, operator: Operator) -> Lowered:
@@ -19,11 +19,11 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
     return Lowered(
         kernel="dequantize_s8_f32",
         header="kernels/quantize.h",
-        inputs=(source.index,),
-        constants=(),
+        struct="Dequantize",
         parameters={
             "count": source.elements,
             "scale": source.quantization.scale,
             "zero_point": source.quantization.zero_point,
         },
+        inputs=(source.index,),
     )

@@ -1,14 +1,12 @@
 """FULLY_CONNECTED: int8 activations and weights, int32 bias, per tensor or per channel."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator, Tensor
-from generator.ops.lowered import Lowered, constant_name, reject_unless_per_tensor_int8
-from generator.program import Constant
+from generator.ops.lowered import Lowered, reject_unless_per_tensor
 from generator.quantization import (
     ACTIVATION_BOUNDS,
     ACTIVATION_NAMES,
@@ -44,8 +42,8 @@ def reject(graph: Graph, operator: Operator) -> str | None:
     if layer is None:
         return "input or weights are missing"
     return (
-        reject_unless_per_tensor_int8(layer.input, "input")
-        or reject_unless_per_tensor_int8(layer.output, "output")
+        reject_unless_per_tensor(layer.input, "input", "int8")
+        or reject_unless_per_tensor(layer.output, "output", "int8")
         or _reject_weights(layer)
         or _reject_bias(layer)
         or _reject_options(operator)
@@ -157,30 +155,25 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
     weights = _constant_weights(layer)
     units, depth = weights.shape
     minimum, maximum = activation_range(operator.options.get("activation", 0), output)
-    names = {what: constant_name(operator, what) for what in ("weights", "bias", "rescale")}
     rescales = _rescales(layer)
-    parameters: dict[str, Any] = {
-        **names,
-        "name": constant_name(operator, "layer"),
-        "batches": layer.input.elements // depth,
-        "depth": padded_depth(depth),
-        "input_stride": depth,
-        "units": units,
-        "per_channel": int(len(rescales) > 1),
-        "output_zero_point": output.zero_point,
-        "activation_min": minimum,
-        "activation_max": maximum,
-    }
     return Lowered(
         kernel="fully_connected_s8",
         header="kernels/fully_connected_s8.h",
+        struct="FullyConnected",
+        parameters={
+            "weights": pack_weights(weights),
+            "bias": np.pad(_folded_bias(layer), (0, -units % UNITS_PER_BLOCK)).astype(np.int32),
+            "rescale": rescales,
+            "batches": layer.input.elements // depth,
+            "depth": padded_depth(depth),
+            "input_stride": depth,
+            "units": units,
+            "per_channel": len(rescales) > 1,
+            "output_zero_point": output.zero_point,
+            "activation_min": minimum,
+            "activation_max": maximum,
+        },
         inputs=(layer.input.index,),
-        constants=(
-            Constant(names["weights"], pack_weights(weights)),
-            Constant(names["bias"], np.pad(_folded_bias(layer), (0, -units % UNITS_PER_BLOCK)).astype(np.int32)),
-            Constant(names["rescale"], rescales),
-        ),
-        parameters=parameters,
         macs=layer.input.elements * units,
         read_past=padded_depth(depth) - depth,
     )

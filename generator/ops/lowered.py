@@ -1,27 +1,34 @@
 """What lowering one operator yields, and the checks several operators share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from generator.graph import Operator, Tensor
-from generator.program import Constant
+from generator.graph import Tensor
+from generator.program import Value
 
 
 @dataclass(frozen=True)
 class Lowered:
-    """A call of ``kernel`` (C function) on the tensors ``inputs`` (indices) that writes the operator's first output.
+    """A call ``kernel(&parameters, inputs..., outputs..., scratch)`` that computes all outputs of the operator.
 
-    The kernel may read ``read_past`` bytes after the end of its inputs, whatever they hold.
+    ``struct`` is the C type of the parameters, declared with the kernel in ``header``. ``inputs`` are tensor indices,
+    None for an absent optional one; constant tensors and variable ones may be among them (a variable one is passed as
+    memory that keeps its content between inferences and that the kernel may write).
+    The kernel may read ``read_past`` bytes after the end of its inputs, whatever they hold. With ``scratch_bytes`` > 0
+    it gets a last argument: so many bytes, 4-byte aligned, of any content. ``lead`` maps a position in ``inputs`` to
+    bytes: the first output may overlay that input if it starts at least so many bytes before it (0 for an elementwise
+    kernel whose elements keep their size or shrink).
     """
 
     kernel: str
     header: str
-    inputs: tuple[int, ...]
-    constants: tuple[Constant, ...]
-    parameters: Mapping[str, Any]
+    struct: str
+    parameters: Mapping[str, Value]
+    inputs: tuple[int | None, ...]
     macs: int = 0
     read_past: int = 0
+    scratch_bytes: int = 0
+    lead: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,16 +38,13 @@ class Alias:
     input: int
 
 
-def constant_name(operator: Operator, what: str) -> str:
-    return f"op{operator.index}_{what}"
-
-
-def reject_unless_per_tensor_int8(tensor: Tensor, role: str) -> str | None:
-    """Reason to refuse a tensor that is not int8 with one scale, or None."""
-    if tensor.dtype != "int8":
-        return f"{role} is {tensor.dtype}, supported is int8"
-    if tensor.quantization is None:
-        return f"{role} has no quantisation parameters"
-    if tensor.quantization.per_channel:
-        return f"{role} is quantised per channel, supported is per tensor"
+def reject_unless_per_tensor(tensor: Tensor, role: str, *dtypes: str) -> str | None:
+    """Reason to refuse a tensor that is not of one of ``dtypes``, or is quantised and has no single scale; or None."""
+    if tensor.dtype not in dtypes:
+        return f"{role} is {tensor.dtype}, supported is {' or '.join(dtypes)}"
+    if tensor.dtype in ("int8", "int16", "uint8"):
+        if tensor.quantization is None:
+            return f"{role} has no quantisation parameters"
+        if tensor.quantization.per_channel:
+            return f"{role} is quantised per channel, supported is per tensor"
     return None

@@ -18,7 +18,7 @@ from generator.importer import read_graph
 from generator.lower import lower
 from generator.plan import plan
 from generator.render import render_project
-from tests.model_builder import OperatorSpec, TensorSpec, build_model
+from models.flatbuffer import OperatorSpec, TensorSpec, build_model
 
 HOST_FLAGS = ["-std=c11", "-O1", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

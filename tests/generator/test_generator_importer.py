@@ -13,8 +13,8 @@ from common.errors import UserError
 from generator.importer import read_graph
 from generator.lower import lower
 from generator.plan import plan
+from models.flatbuffer import OperatorSpec, activation, build_model
 from tests.generator.cases import fully_connected
-from tests.model_builder import OperatorSpec, activation, build_model
 
 SMALL = fully_connected(units=3, depth=5, per_channel=True, activation=1)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from common.benchmark import load_benchmark
+from models.flatbuffer import OperatorSpec, TensorSpec, build_model
 from tests.generator.cases import fully_connected, run_on_host, run_oracle
-from tests.model_builder import OperatorSpec, TensorSpec, build_model
 from tests.reference import reference_data
 
 

@@ -14,8 +14,8 @@ from generator.importer import read_graph
 from generator.lower import lower
 from generator.plan import plan
 from generator.program import Program
+from models.flatbuffer import OperatorSpec, TensorSpec, activation, build_model
 from tests.generator.cases import fully_connected
-from tests.model_builder import OperatorSpec, TensorSpec, activation, build_model
 
 
 def lowered(folder: Path, model: bytes) -> Program:
@@ -73,12 +73,6 @@ def test_fully_connected_refusals(tmp_path: Path, changes: dict[str, Any], words
 
 def test_unknown_fused_activation(tmp_path: Path) -> None:
     assert "fused activation TANH" in refusal(tmp_path, fully_connected(units=3, depth=5, activation=4))
-
-
-def test_several_inputs_are_refused(tmp_path: Path) -> None:
-    tensors = [activation(1, 4) for _ in range(2)]
-    model = build_model(tensors, [OperatorSpec("RESHAPE", [0], [1])], [0, 0], [1])
-    assert "2 inputs" in refusal(tmp_path, model)
 
 
 def test_an_output_nobody_computes_is_refused(tmp_path: Path) -> None:

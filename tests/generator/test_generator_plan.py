@@ -3,7 +3,6 @@
 from itertools import combinations
 from pathlib import Path
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,9 +17,11 @@ def chain(sizes: list[int], links: list[int]) -> Program:
     """A program whose step i reads buffer ``links[i]`` (an earlier one) and writes buffer i + 1."""
     buffers = tuple(Buffer(f"t{index}", size) for index, size in enumerate(sizes))
     steps = tuple(
-        Step(index, "X", "x", "x.h", (f"t{source}",), f"t{index + 1}", (), {}, 0) for index, source in enumerate(links)
+        Step(index, "X", "x", "x.h", "X", {}, (f"t{source}",), (f"t{index + 1}",)) for index, source in enumerate(links)
     )
-    return Program(buffers, steps, Port("t0", "int8", sizes[0], None), Port(f"t{len(links)}", "int8", sizes[-1], None))
+    return Program(
+        buffers, steps, (Port("t0", "int8", (sizes[0],), None),), (Port(f"t{len(links)}", "int8", (sizes[-1],), None),)
+    )
 
 
 @st.composite
@@ -44,19 +45,9 @@ def test_live_buffers_never_overlap(program: Program) -> None:
 
 def test_a_chain_meets_the_lower_bound() -> None:
     memory = plan(chain([640, 128, 128, 8, 128, 640], [0, 1, 2, 3, 4]))
-    assert memory.arena_bytes == memory.lower_bound_bytes == 640 + 128 + 640
+    assert memory.arena_bytes == memory.lower_bound_bytes == 640 + 128
 
 
-def test_the_input_survives_the_inference() -> None:
-    program = lower(read_graph(load_benchmark("ad").model))
-    memory = plan(program)
-    start = memory.offsets[program.input.buffer]
-    inside = np.arange(start, start + 640)
-    for life in memory.lifetimes:
-        if life.name != program.input.buffer:
-            assert not np.isin(memory.offsets[life.name] + np.arange(life.bytes), inside).any()
-
-
-def test_the_shipped_model_needs_input_hidden_layer_and_output(tmp_path: Path) -> None:
+def test_the_shipped_model_needs_its_input_and_a_hidden_layer(tmp_path: Path) -> None:
     memory = plan(lower(read_graph(load_benchmark("ad").model)))
-    assert memory.arena_bytes == memory.lower_bound_bytes == 1408
+    assert memory.arena_bytes == memory.lower_bound_bytes == 768

@@ -4,9 +4,9 @@
 #include "model.h"
 
 int main(void) {
-    while (fread(model_input, sizeof *model_input, MODEL_INPUT_ELEMENTS, stdin) == MODEL_INPUT_ELEMENTS) {
+    while (fread(model_input0, sizeof *model_input0, MODEL_INPUT0_ELEMENTS, stdin) == MODEL_INPUT0_ELEMENTS) {
         model_infer();
-        fwrite(model_output, sizeof *model_output, MODEL_OUTPUT_ELEMENTS, stdout);
+        fwrite(model_output0, sizeof *model_output0, MODEL_OUTPUT0_ELEMENTS, stdout);
     }
     return 0;
 }

@@ -1,4 +1,4 @@
-"""Small `.tflite` models for tests, written with the schema package, without TensorFlow."""
+"""Writes `.tflite` models with the schema package, without TensorFlow."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,11 +7,16 @@ import flatbuffers
 import numpy as np
 import tflite
 
+from generator.options import OPTIONS
+
 TYPES = {
     "float32": tflite.TensorType.FLOAT32,
+    "bool": tflite.TensorType.BOOL,
     "int8": tflite.TensorType.INT8,
     "int16": tflite.TensorType.INT16,
     "int32": tflite.TensorType.INT32,
+    "int64": tflite.TensorType.INT64,
+    "uint8": tflite.TensorType.UINT8,
 }
 
 
@@ -24,6 +29,7 @@ class TensorSpec:
     axis: int = 0
     data: Any = None
     name: str = "t"
+    variable: bool = False
 
 
 def activation(*shape: int, scale: float = 1.0, zero_point: int = 0) -> TensorSpec:
@@ -33,12 +39,13 @@ def activation(*shape: int, scale: float = 1.0, zero_point: int = 0) -> TensorSp
 
 @dataclass
 class OperatorSpec:
-    """``activation`` goes into the options of FULLY_CONNECTED."""
+    """``options`` are named as in generator/options.py; ``activation`` is one of them."""
 
     name: str
     inputs: list[int]
     outputs: list[int]
     activation: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def build_model(
@@ -121,6 +128,7 @@ def _tensor(builder: Any, tensor: TensorSpec, buffer: int) -> int:
     tflite.TensorAddType(builder, TYPES[tensor.dtype])
     tflite.TensorAddBuffer(builder, buffer)
     tflite.TensorAddName(builder, name)
+    tflite.TensorAddIsVariable(builder, tensor.variable)
     if quantization is not None:
         tflite.TensorAddQuantization(builder, quantization)
     return int(tflite.TensorEnd(builder))
@@ -130,15 +138,18 @@ def _operator(builder: Any, operator: OperatorSpec, codes: list[str]) -> int:
     inputs = builder.CreateNumpyVector(np.array(operator.inputs, np.int32))
     outputs = builder.CreateNumpyVector(np.array(operator.outputs, np.int32))
     options = None
-    if operator.name == "FULLY_CONNECTED":
-        tflite.FullyConnectedOptionsStart(builder)
-        tflite.FullyConnectedOptionsAddFusedActivationFunction(builder, operator.activation)
-        options = tflite.FullyConnectedOptionsEnd(builder)
+    known = OPTIONS.get(operator.name)
+    if known is not None:
+        getattr(tflite, f"{known.table}Start")(builder)
+        for name, value in ({"activation": operator.activation} | operator.options).items():
+            if name in known.fields:
+                getattr(tflite, f"{known.table}Add{known.fields[name]}")(builder, value)
+        options = getattr(tflite, f"{known.table}End")(builder)
     tflite.OperatorStart(builder)
     tflite.OperatorAddOpcodeIndex(builder, codes.index(operator.name))
     tflite.OperatorAddInputs(builder, inputs)
     tflite.OperatorAddOutputs(builder, outputs)
-    if options is not None:
-        tflite.OperatorAddBuiltinOptionsType(builder, tflite.BuiltinOptions.FullyConnectedOptions)
+    if known is not None:
+        tflite.OperatorAddBuiltinOptionsType(builder, getattr(tflite.BuiltinOptions, known.table))
         tflite.OperatorAddBuiltinOptions(builder, options)
     return int(tflite.OperatorEnd(builder))
