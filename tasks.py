@@ -177,6 +177,17 @@ def verify(_context: Context, count: str = "300", seed: str = "0") -> None:
     verify_firmware(firmware, load_board(firmware.board), load_benchmark(firmware.bench), inputs, start, console)
 
 
+@task
+@friendly
+def profile(_context: Context) -> None:
+    """Show where the cycles of the last build's inference go, operator by operator, on the virtual board."""
+    from common.board import load_board
+    from harness.profile import profile_firmware
+
+    firmware = _built()
+    profile_firmware(firmware, load_board(firmware.board), console)
+
+
 @task(help={"link": "also make this symbolic link to the pseudo-terminal", "realtime": "no faster than the real chip"})
 @friendly
 def virtual(_context: Context, link: str | None = None, realtime: bool = False) -> None:
@@ -247,4 +258,4 @@ def clean(_context: Context) -> None:
     shutil.rmtree(BUILD, ignore_errors=True)
 
 
-namespace = Collection(build, flash, bench, verify, virtual, models, train, lint, test, clean)
+namespace = Collection(build, flash, bench, verify, profile, virtual, models, train, lint, test, clean)

@@ -9,7 +9,7 @@ from common.errors import UserError
 from common.files import sha256, write_atomic
 from common.paths import BUILD
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,16 @@ class ModelInfo:
     name: str  # file name
     sha256: str
     bytes: int
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """One kernel call of an inference."""
+
+    operator: int
+    name: str
+    kernel: str
+    macs: int
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class Firmware:
     arena_lower_bound_bytes: int
     stack_bytes: int
     tools: dict[str, str]
+    steps: tuple[StepInfo, ...]
     schema: int = SCHEMA
 
     @property
@@ -83,7 +94,9 @@ def load_firmware(board: str, bench: str) -> Firmware:
         data = json.loads(path.read_text())
         if data["schema"] != SCHEMA:
             raise ValueError(f"schema {data['schema']}")
-        firmware = Firmware(**{**data, "model": ModelInfo(**data["model"])})
+        firmware = Firmware(
+            **{**data, "model": ModelInfo(**data["model"]), "steps": tuple(StepInfo(**step) for step in data["steps"])}
+        )
         intact = sha256(firmware.elf) == firmware.elf_sha256
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged ({error}); {again}") from error

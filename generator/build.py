@@ -10,7 +10,7 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 
 from common import __version__
-from common.artifact import Firmware, ModelInfo, build_folder, save_firmware
+from common.artifact import Firmware, ModelInfo, StepInfo, build_folder, save_firmware
 from common.benchmark import Benchmark
 from common.board import Board
 from common.errors import UserError
@@ -74,6 +74,7 @@ def build(board: Board, benchmark: Benchmark, model: Path, runtime: str, report:
             "scons": version("scons"),
             "compiler": compiler,
         },
+        steps=tuple(StepInfo(step.operator, step.operator_name, step.kernel, step.macs) for step in program.steps),
     )
     save_firmware(firmware)
     return firmware

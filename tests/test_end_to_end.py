@@ -23,6 +23,7 @@ from generator.build import build
 from generator.importer import read_graph
 from harness.device import Device
 from harness.link import Link
+from harness.profile import profile_firmware
 from harness.run import run_performance
 from harness.verify import verify_firmware
 from models.flatbuffer import OperatorSpec, TensorSpec, activation, build_model
@@ -102,6 +103,17 @@ def test_modelled_time_is_the_same_every_time(shipped: Firmware) -> None:
         return device.infer(20, 2).elapsed_us, machine.cycles, machine.instructions
 
     assert lap() == lap()
+
+
+def test_the_profile_adds_up_to_the_latency(shipped: Firmware) -> None:
+    profile_firmware(shipped, BOARD, quiet())
+    profile = json.loads((shipped.folder / "profile.json").read_text())
+    assert [step["name"] for step in profile["steps"]] == ["FULLY_CONNECTED"] * 10
+    cycles = sum(step["cycles"] for step in profile["steps"])
+    assert cycles <= profile["cycles"] <= cycles + 200
+    _, device = connect(shipped)
+    device.load(bytes(BENCHMARK.input_bytes))
+    assert profile["cycles"] == pytest.approx(device.infer(20, 2).elapsed_us / 20 * 120, rel=0.002)
 
 
 def test_one_loaded_input_gives_the_same_result_however_often_it_runs(shipped: Firmware) -> None:

@@ -2,6 +2,7 @@
 
 import enum
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from common.board import Board
@@ -298,6 +299,14 @@ class VirtualBoard:
         if name not in self._image.symbols:
             raise UserError(f"{self._elf} has no symbol '{name}'; was it stripped, or is the name misspelled?")
         return self._image.symbols[name]
+
+    def watch(self, function: str, callback: Callable[[], None]) -> None:
+        """Call back each time the function is entered, with `cycles` come up to it.
+
+        Raises:
+            UserError: the image has no such symbol.
+        """
+        self._engine.watch(self.symbol(function) & ~1, callback)
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Raises ValueError when the range is not memory."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from common.artifact import Firmware, ModelInfo
+from common.artifact import Firmware, ModelInfo, StepInfo
 from common.benchmark import Benchmark, load_benchmark
 from common.board import Board, load_board
 from harness.device import Device
@@ -51,4 +51,5 @@ def firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Firmware:
         arena_lower_bound_bytes=1_280,
         stack_bytes=2_048,
         tools={"arm-none-eabi-gcc": "12.2.1"},
+        steps=(StepInfo(0, "FULLY_CONNECTED", "fully_connected_s8", 409_600),),
     )

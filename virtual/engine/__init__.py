@@ -332,6 +332,15 @@ class Engine:
         self._uc.hook_add(unicorn_const.UC_HOOK_INTR, self._on_interrupt)
         self._uc.hook_add(unicorn_const.UC_HOOK_MEM_INVALID, self._on_invalid)
 
+    def watch(self, address: int, callback: Callable[[], None]) -> None:
+        """Call back whenever the basic block that begins at ``address`` is about to run; time has come up to it."""
+
+        def on_entry(_: Any, __: int, ___: int, ____: Any) -> None:
+            if self.state[Field.STOPPED] == Stop.NONE:  # else it only runs after the engine has been away
+                callback()
+
+        self._uc.hook_add(unicorn_const.UC_HOOK_BLOCK, on_entry, begin=address, end=address)
+
     def _add_native(self, kind: int, function: int, begin: int, end: int) -> None:
         handle = ctypes.c_size_t()
         status = uclib.uc_hook_add(
