@@ -38,6 +38,7 @@ class Tensor:
     quantization: Quantization | None
     data: NDArray[Any] | None  # constants only
     variable: bool = False  # keeps its value from one inference to the next
+    initial: NDArray[Any] | None = None  # a variable's value before the first inference; None: TFLM's default
 
     @property
     def elements(self) -> int:
@@ -64,6 +65,7 @@ class Graph:
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    subgraphs: tuple["Graph", ...] = ()  # of a main graph: all of the model's, itself excluded
 
     def input(self, operator: Operator, position: int) -> Tensor | None:
         """The operator's input tensor at ``position``, or None where it has none."""

@@ -1,6 +1,7 @@
 """``.tflite`` flatbuffer -> `Graph`. The schema comes from the PyPI package ``tflite``; no TensorFlow is needed."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import tflite
 from common.errors import UserError
 from generator.graph import Graph, Operator, Quantization, Tensor
 from generator.options import OPTIONS
+from generator.variables import resolve_variables
 
 IDENTIFIER = b"TFL3"
+EFFECTS = ("CALL_ONCE", "ASSIGN_VARIABLE")  # operators that may have no output
 # What reading a damaged flatbuffer may raise.
 DAMAGE = (struct.error, IndexError, KeyError, ValueError, TypeError, OverflowError, AttributeError, MemoryError)
 
@@ -20,7 +23,7 @@ OPERATOR_NAMES = {value: name for name, value in vars(tflite.BuiltinOperator).it
 
 
 def read_graph(path: Path) -> Graph:
-    """Read the only subgraph of a model file.
+    """Read the main subgraph of a model file.
 
     Raises:
         UserError: as `read_model` and `parse_graph`.
@@ -37,10 +40,10 @@ def read_model(path: Path) -> bytes:
 
 
 def parse_graph(content: bytes, name: str) -> Graph:
-    """Read the only subgraph of a model from its bytes; ``name`` is for messages.
+    """Read the main subgraph of a model from its bytes; ``name`` is for messages.
 
     Raises:
-        UserError: empty, not a TFLite flatbuffer, damaged, or several subgraphs.
+        UserError: empty, not a TFLite flatbuffer, or damaged.
     """
     if len(content) < 8 or content[4:8] != IDENTIFIER:
         raise UserError(f"{name} is not a TensorFlow Lite model: bytes 4..7 are not 'TFL3'")
@@ -51,9 +54,13 @@ def parse_graph(content: bytes, name: str) -> Graph:
 
 
 def _graph(model: Any) -> Graph:
-    if model.SubgraphsLength() != 1:
-        raise ValueError(f"{model.SubgraphsLength()} subgraphs, exactly 1 is supported")
-    subgraph = model.Subgraphs(0)
+    main, *others = (_subgraph(model, model.Subgraphs(index)) for index in range(model.SubgraphsLength()))
+    if not main.inputs or not main.outputs:
+        raise ValueError("the model has no input or no output")
+    return resolve_variables(replace(main, subgraphs=tuple(others)))
+
+
+def _subgraph(model: Any, subgraph: Any) -> Graph:
     tensors = tuple(_tensor(model, subgraph.Tensors(i), i) for i in range(subgraph.TensorsLength()))
     operators = tuple(_operator(model, subgraph.Operators(i), i) for i in range(subgraph.OperatorsLength()))
     graph = Graph(tensors, operators, _indices(subgraph.InputsAsNumpy()), _indices(subgraph.OutputsAsNumpy()))
@@ -126,7 +133,5 @@ def _check_references(graph: Graph) -> None:
         used += operator.outputs
     if any(not 0 <= index < count for index in used):
         raise ValueError("an operator refers to a tensor that does not exist")
-    if any(not operator.outputs for operator in graph.operators):
+    if any(not operator.outputs and operator.name not in EFFECTS for operator in graph.operators):
         raise ValueError("an operator has no output")
-    if not graph.inputs or not graph.outputs:
-        raise ValueError("the model has no input or no output")

@@ -123,8 +123,15 @@ def _constant(tensor: Tensor) -> Constant:
 
 def _state(tensor: Tensor) -> State:
     """TFLM fills int8 variable tensors with their zero point, others with 0 (``ResetVariableTensors``)."""
+    name = _name(tensor.index)
+    if tensor.initial is not None:
+        values = tensor.initial.reshape(-1)
+        first = values.reshape(-1).view(np.uint8)
+        if np.all(first == first[0]):
+            return State(name, int(first.view(np.int8)[0]))
+        return State(name, 0, Constant(f"{name}_initial", values))
     int8 = tensor.dtype == "int8" and tensor.quantization is not None
-    return State(_name(tensor.index), tensor.quantization.zero_point if int8 and tensor.quantization else 0)
+    return State(name, tensor.quantization.zero_point if int8 and tensor.quantization else 0)
 
 
 def _port(tensor: Tensor, home: dict[int, str]) -> Port:

@@ -23,6 +23,7 @@ OPTIONS: dict[str, Options] = {
     "ARG_MAX": Options("ArgMaxOptions", {"output_type": "OutputType"}),
     "ARG_MIN": Options("ArgMinOptions", {"output_type": "OutputType"}),
     "AVERAGE_POOL_2D": Options("Pool2DOptions", _STRIDES | _FILTER | _ACTIVATION),
+    "CALL_ONCE": Options("CallOnceOptions", {"init_subgraph": "InitSubgraphIndex"}),
     "CAST": Options("CastOptions", {}),
     "CONCATENATION": Options("ConcatenationOptions", {"axis": "Axis"} | _ACTIVATION),
     "CONV_2D": Options("Conv2DOptions", _STRIDES | _DILATIONS | _ACTIVATION),
@@ -70,5 +71,6 @@ OPTIONS: dict[str, Options] = {
         "UnidirectionalSequenceLSTMOptions",
         {"cell_clip": "CellClip", "proj_clip": "ProjClip", "time_major": "TimeMajor"} | _ACTIVATION,
     ),
+    "VAR_HANDLE": Options("VarHandleOptions", {"container": "Container", "shared_name": "SharedName"}),
     "UNPACK": Options("UnpackOptions", {"axis": "Axis", "num": "Num"}),
 }

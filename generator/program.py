@@ -41,10 +41,14 @@ class Buffer:
 
 @dataclass(frozen=True)
 class State:
-    """A buffer that keeps its value from one inference to the next; every byte is ``fill`` before the first."""
+    """A buffer that keeps its value from one inference to the next.
+
+    Before the first it holds ``initial``, or ``fill`` in every byte without that.
+    """
 
     buffer: str
     fill: int
+    initial: Constant | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,8 @@ class Program:
 
     @property
     def constants(self) -> tuple[Constant, ...]:
-        return self.tensors + tuple(constant for step in self.steps for constant in step.constants)
+        initial = tuple(state.initial for state in self.states if state.initial is not None)
+        return self.tensors + initial + tuple(constant for step in self.steps for constant in step.constants)
 
     @property
     def constant_bytes(self) -> int:

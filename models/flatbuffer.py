@@ -16,6 +16,7 @@ TYPES = {
     "int16": tflite.TensorType.INT16,
     "int32": tflite.TensorType.INT32,
     "int64": tflite.TensorType.INT64,
+    "resource": tflite.TensorType.RESOURCE,
     "uint8": tflite.TensorType.UINT8,
 }
 
@@ -48,34 +49,29 @@ class OperatorSpec:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass
+class SubgraphSpec:
+    tensors: list[TensorSpec]
+    operators: list[OperatorSpec]
+    inputs: list[int] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
+
+
 def build_model(
-    tensors: list[TensorSpec], operators: list[OperatorSpec], inputs: list[int], outputs: list[int], subgraphs: int = 1
+    tensors: list[TensorSpec],
+    operators: list[OperatorSpec],
+    inputs: list[int],
+    outputs: list[int],
+    others: tuple[SubgraphSpec, ...] = (),
 ) -> bytes:
+    """The bytes of a ``.tflite`` file; ``others`` are the subgraphs after the main one."""
     builder = flatbuffers.Builder(1024)
-    payloads = [np.asarray(tensor.data) for tensor in tensors if tensor.data is not None]
-    buffers = [_buffer(builder, None)] + [_buffer(builder, payload) for payload in payloads]
-    codes = sorted({operator.name for operator in operators})
-    code_offsets = [_operator_code(builder, name) for name in codes]
-    tensor_offsets = []
-    position = 0
-    for tensor in tensors:
-        if tensor.data is not None:
-            position += 1
-        tensor_offsets.append(_tensor(builder, tensor, position if tensor.data is not None else 0))
-    operator_offsets = [_operator(builder, operator, codes) for operator in operators]
-    tensors_vector = _offsets(builder, tensor_offsets)
-    operators_vector = _offsets(builder, operator_offsets)
-    inputs_vector = builder.CreateNumpyVector(np.array(inputs, np.int32))
-    outputs_vector = builder.CreateNumpyVector(np.array(outputs, np.int32))
-    tflite.SubGraphStart(builder)
-    tflite.SubGraphAddTensors(builder, tensors_vector)
-    tflite.SubGraphAddInputs(builder, inputs_vector)
-    tflite.SubGraphAddOutputs(builder, outputs_vector)
-    tflite.SubGraphAddOperators(builder, operators_vector)
-    subgraph = tflite.SubGraphEnd(builder)
-    subgraphs_vector = _offsets(builder, [subgraph] * subgraphs)
+    subgraphs = (SubgraphSpec(tensors, operators, inputs, outputs), *others)
+    codes = sorted({operator.name for subgraph in subgraphs for operator in subgraph.operators})
+    buffers = [_buffer(builder, None)]
+    subgraphs_vector = _offsets(builder, [_subgraph(builder, subgraph, codes, buffers) for subgraph in subgraphs])
     buffers_vector = _offsets(builder, buffers)
-    codes_vector = _offsets(builder, code_offsets)
+    codes_vector = _offsets(builder, [_operator_code(builder, name) for name in codes])
     tflite.ModelStart(builder)
     tflite.ModelAddVersion(builder, 3)
     tflite.ModelAddOperatorCodes(builder, codes_vector)
@@ -83,6 +79,24 @@ def build_model(
     tflite.ModelAddBuffers(builder, buffers_vector)
     builder.Finish(tflite.ModelEnd(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _subgraph(builder: Any, spec: SubgraphSpec, codes: list[str], buffers: list[int]) -> int:
+    tensor_offsets = []
+    for tensor in spec.tensors:
+        if tensor.data is not None:
+            buffers.append(_buffer(builder, np.asarray(tensor.data)))
+        tensor_offsets.append(_tensor(builder, tensor, len(buffers) - 1 if tensor.data is not None else 0))
+    tensors_vector = _offsets(builder, tensor_offsets)
+    operators_vector = _offsets(builder, [_operator(builder, operator, codes) for operator in spec.operators])
+    inputs_vector = builder.CreateNumpyVector(np.array(spec.inputs, np.int32))
+    outputs_vector = builder.CreateNumpyVector(np.array(spec.outputs, np.int32))
+    tflite.SubGraphStart(builder)
+    tflite.SubGraphAddTensors(builder, tensors_vector)
+    tflite.SubGraphAddInputs(builder, inputs_vector)
+    tflite.SubGraphAddOutputs(builder, outputs_vector)
+    tflite.SubGraphAddOperators(builder, operators_vector)
+    return int(tflite.SubGraphEnd(builder))
 
 
 def _offsets(builder: Any, offsets: list[int]) -> int:
@@ -140,8 +154,12 @@ def _operator(builder: Any, operator: OperatorSpec, codes: list[str]) -> int:
     options = None
     known = OPTIONS.get(operator.name)
     if known is not None:
+        values = {"activation": operator.activation} | operator.options
+        values = {
+            name: builder.CreateString(value) if isinstance(value, str) else value for name, value in values.items()
+        }
         getattr(tflite, f"{known.table}Start")(builder)
-        for name, value in ({"activation": operator.activation} | operator.options).items():
+        for name, value in values.items():
             if name in known.fields:
                 getattr(tflite, f"{known.table}Add{known.fields[name]}")(builder, value)
         options = getattr(tflite, f"{known.table}End")(builder)

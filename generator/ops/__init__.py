@@ -8,7 +8,7 @@ input under another shape; it is called only for operators that were not rejecte
 from typing import Protocol
 
 from generator.graph import Graph, Operator
-from generator.ops import dequantize, fully_connected, quantize, reshape
+from generator.ops import dequantize, fully_connected, quantize, reshape, variable
 from generator.ops.lowered import Alias, Lowered
 
 __all__ = ["REGISTRY", "Alias", "Lowered", "OperatorModule"]
@@ -21,8 +21,10 @@ class OperatorModule(Protocol):
 
 
 REGISTRY: dict[str, OperatorModule] = {
+    "ASSIGN_VARIABLE": variable,
     "DEQUANTIZE": dequantize,
     "FULLY_CONNECTED": fully_connected,
     "QUANTIZE": quantize,
+    "READ_VARIABLE": variable,
     "RESHAPE": reshape,
 }

@@ -17,6 +17,7 @@ from common.paths import FIRMWARE
 from generator.importer import read_graph
 from generator.lower import lower
 from generator.plan import plan
+from generator.program import Program
 from generator.render import render_project
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
 
@@ -60,7 +61,7 @@ def fully_connected(
     return build_model(list(tensors.values()), [operator], [0], [3])
 
 
-def generate(model: Path, folder: Path) -> None:
+def generate(model: Path, folder: Path) -> Program:
     """Import, lower, plan and render a model below ``folder``."""
     program = lower(read_graph(model))
     info = ModelInfo(model.name, sha256(model), model.stat().st_size)
@@ -68,6 +69,7 @@ def generate(model: Path, folder: Path) -> None:
     for path, text in render_project(folder, program, plan(program), info, board, benchmark).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
+    return program
 
 
 def run_on_host(model: bytes, inputs: NDArray[Any], output_dtype: str, folder: Path) -> NDArray[Any]:
@@ -77,13 +79,13 @@ def run_on_host(model: bytes, inputs: NDArray[Any], output_dtype: str, folder: P
         pytest.skip("no host compiler (gcc)")
     path = folder / "model.tflite"
     path.write_bytes(model)
-    generate(path, folder)
+    headers = {step.header for step in generate(path, folder).steps}
     program = folder / "run_model"
     sources = [
         Path(__file__).parent / "host" / "run_model.c",
         folder / "gen" / "model.c",
         folder / "gen" / "weights.c",
-        *sorted((FIRMWARE / "kernels").glob("*.c")),
+        *sorted((FIRMWARE / header).with_suffix(".c") for header in headers),
     ]
     subprocess.run(
         [compiler, *HOST_FLAGS, *SANITIZERS, f"-I{FIRMWARE}", f"-I{folder / 'gen'}", *sources, "-o", program],

@@ -133,7 +133,11 @@ class HostProgram:
     def reset(self) -> None:
         """Initial values of the states."""
         for state in self.program.states:
-            self._bytes(state.buffer, self._sizes[state.buffer])[:] = state.fill & 0xFF
+            memory = self._bytes(state.buffer, self._sizes[state.buffer])
+            memory[:] = state.fill & 0xFF
+            if state.initial is not None:
+                values = np.asarray(state.initial.values).view(np.uint8)
+                memory[: values.size] = values
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """One inference: an array per model input in, one per model output out, in the model's types and shapes."""

@@ -13,7 +13,7 @@ from common.errors import UserError
 from generator.importer import read_graph
 from generator.lower import lower
 from generator.plan import plan
-from models.flatbuffer import OperatorSpec, activation, build_model
+from models.flatbuffer import OperatorSpec, SubgraphSpec, activation, build_model
 from tests.generator.cases import fully_connected
 
 SMALL = fully_connected(units=3, depth=5, per_channel=True, activation=1)
@@ -63,11 +63,11 @@ def test_refuses_a_missing_file_and_a_folder(tmp_path: Path) -> None:
             read_graph(path)
 
 
-def test_refuses_several_subgraphs(tmp_path: Path) -> None:
+def test_subgraphs_that_nothing_calls_do_not_matter(tmp_path: Path) -> None:
     tensors = [activation(1, 4)] * 2
-    model = build_model(tensors, [OperatorSpec("RELU", [0], [1])], [0], [1], subgraphs=2)
-    with pytest.raises(UserError, match="2 subgraphs"):
-        read_graph(write(tmp_path, model))
+    operators = [OperatorSpec("RELU", [0], [1])]
+    model = build_model(tensors, operators, [0], [1], (SubgraphSpec(tensors, operators, [0], [1]),))
+    assert [operator.name for operator in read_graph(write(tmp_path, model)).operators] == ["RELU"]
 
 
 def test_refuses_weights_that_do_not_fill_their_shape(tmp_path: Path) -> None:
