@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 
+ORACLE_ARENA_BYTES = 16 << 20  # its own guess, ten times the model's size, is too small for small ones
+
 
 class Oracle:
     """A model with one input and one output, run as TensorFlow Lite Micro does.
@@ -23,7 +25,7 @@ class Oracle:
                 "this needs tflite-micro, which has packages for Linux; ./invoke installs it for the tasks that use it"
             ) from None
         try:
-            self._interpreter = runtime.Interpreter.from_bytes(model)
+            self._interpreter = runtime.Interpreter.from_bytes(model, arena_size=ORACLE_ARENA_BYTES)
         except (RuntimeError, ValueError) as error:
             raise UserError(f"TensorFlow Lite Micro cannot run this model: {error}") from error
         self.input: dict[str, Any] = self._interpreter.get_input_details(0)

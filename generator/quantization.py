@@ -8,6 +8,7 @@ import numpy as np
 from generator.graph import Quantization
 
 INT8_MIN, INT8_MAX = -128, 127
+LIMITS = {"int8": (INT8_MIN, INT8_MAX), "int16": (-(2**15), 2**15 - 1)}
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,24 @@ ACTIVATION_BOUNDS: dict[int, tuple[float | None, float | None]] = {
 }
 
 
-def activation_range(activation: int, output: Quantization) -> tuple[int, int]:
-    """Quantised int8 bounds of a fused activation.
+def activation_range(activation: int, output: Quantization, dtype: str = "int8") -> tuple[int, int]:
+    """Quantised bounds of a fused activation in an int8 or int16 tensor.
 
     Source: ``CalculateActivationRangeQuantized``, tensorflow/lite/kernels/kernel_util.cc.
     """
     low, high = ACTIVATION_BOUNDS[activation]
-    minimum = INT8_MIN if low is None else max(INT8_MIN, quantize_value(low, output))
-    maximum = INT8_MAX if high is None else min(INT8_MAX, quantize_value(high, output))
+    least, most = LIMITS[dtype]
+    minimum = least if low is None else max(least, quantize_value(low, output))
+    maximum = most if high is None else min(most, quantize_value(high, output))
     return minimum, maximum
+
+
+def float_activation_range(activation: int) -> tuple[np.float32, np.float32]:
+    """Bounds of a fused activation in a float32 tensor.
+
+    Source: ``CalculateActivationRange``, tensorflow/lite/kernels/kernel_util.h: the largest finite values where there
+    is no bound, so that infinities are clamped.
+    """
+    low, high = ACTIVATION_BOUNDS[activation]
+    limit = np.finfo(np.float32).max
+    return np.float32(-limit if low is None else low), np.float32(limit if high is None else high)

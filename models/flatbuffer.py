@@ -15,6 +15,7 @@ TYPES = {
     "int8": tflite.TensorType.INT8,
     "int16": tflite.TensorType.INT16,
     "int32": tflite.TensorType.INT32,
+    "int4": tflite.TensorType.INT4,
     "int64": tflite.TensorType.INT64,
     "resource": tflite.TensorType.RESOURCE,
     "uint8": tflite.TensorType.UINT8,

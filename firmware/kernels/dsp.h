@@ -29,6 +29,18 @@ static inline void write_word(void *to, uint32_t word) {
     memcpy(to, &word, sizeof word);
 }
 
+// LDR in four bytes. The compiler keeps such loads in the order of the source, where neighbouring ones overlap, and all
+// instructions of a loop of them at whole words, where they take no cycle more.
+static inline uint32_t read_word_in_order(const uint32_t *from) {
+#if defined(__ARM_FEATURE_DSP)
+    uint32_t word;
+    __asm volatile("ldr.w %0, %1" : "=r"(word) : "m"(*from));
+    return word;
+#else
+    return *from;
+#endif
+}
+
 static inline int32_t low_half(uint32_t pair) {
     return (int16_t)pair;
 }
@@ -68,6 +80,62 @@ static inline int32_t dual_multiply_add(uint32_t a, uint32_t b, int32_t sum) {
 #else
     uint32_t low = (uint32_t)(low_half(a) * low_half(b)), high = (uint32_t)(high_half(a) * high_half(b));
     return (int32_t)((uint32_t)sum + low + high);
+#endif
+}
+
+// SADD16: the sums of the low and of the high halves, modulo 2^16.
+static inline uint32_t add_halves(uint32_t a, uint32_t b) {
+#if defined(__ARM_FEATURE_DSP)
+    return (uint32_t)__sadd16((int16x2_t)a, (int16x2_t)b);
+#else
+    return half_pair(low_half(a) + low_half(b), high_half(a) + high_half(b));
+#endif
+}
+
+// SMLABB: sum + product of the low halves, modulo 2^32.
+static inline int32_t multiply_add_low(uint32_t a, uint32_t b, int32_t sum) {
+#if defined(__ARM_FEATURE_DSP)
+    return __smlabb((int32_t)a, (int32_t)b, sum);
+#else
+    return (int32_t)((uint32_t)sum + (uint32_t)(low_half(a) * low_half(b)));
+#endif
+}
+
+// SMLATT: sum + product of the high halves, modulo 2^32.
+static inline int32_t multiply_add_high(uint32_t a, uint32_t b, int32_t sum) {
+#if defined(__ARM_FEATURE_DSP)
+    return __smlatt((int32_t)a, (int32_t)b, sum);
+#else
+    return (int32_t)((uint32_t)sum + (uint32_t)(high_half(a) * high_half(b)));
+#endif
+}
+
+// SMLAD into the same register, in the order of the source among others of its kind.
+static inline void dual_multiply_add_in_order(int32_t *sum, uint32_t a, uint32_t b) {
+#if defined(__ARM_FEATURE_DSP)
+    __asm volatile("smlad %0, %1, %2, %0" : "+r"(*sum) : "r"(a), "r"(b));
+#else
+    *sum = dual_multiply_add(a, b, *sum);
+#endif
+}
+
+// SMMLAR: sum + (a x b / 2^32 rounded to nearest, ties up), modulo 2^32.
+static inline int32_t add_high_multiply_rounded(int32_t sum, int32_t a, int32_t b) {
+#if defined(__ARM_FEATURE_DSP)
+    int32_t result;
+    __asm("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+#else
+    return (int32_t)((uint32_t)sum + (uint32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32));
+#endif
+}
+
+// SSAT: the nearest int8.
+static inline int8_t saturate_s8(int32_t x) {
+#if defined(__ARM_FEATURE_DSP)
+    return (int8_t)__ssat(x, 8);
+#else
+    return (int8_t)(x < INT8_MIN ? INT8_MIN : x > INT8_MAX ? INT8_MAX : x);
 #endif
 }
 

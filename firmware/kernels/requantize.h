@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "dsp.h"
+
 // A positive real factor multiplier * 2^(left - right - 31): multiplier is 0 or in [2^30, 2^31), one of the shifts is
 // 0.
 typedef struct {
@@ -34,8 +36,32 @@ static inline int32_t requantize(int32_t x, Rescale rescale) {
     return rounding_divide_by_power_of_two(rounding_doubling_high_multiply(scaled, rescale.multiplier), rescale.right);
 }
 
+// requantize(x, {m, 0, right}) + zero point without a branch, where right > 0. multiplier = 2m - 2^32, and
+// offset = 2^(right - 1) + zero point * 2^right.
+//
+// The same because x + x * (2m - 2^32) / 2^32 = 2mx / 2^32 = mx / 2^31, rounded alike; the offset is what makes the
+// shift round, plus the zero point, which passes through it as a whole number. The caller sees to it that x * m / 2^31
+// + offset fits 32 bits.
+static inline int32_t requantize_by_offset(int32_t x, int32_t multiplier, int32_t offset, int32_t right) {
+    int32_t scaled = add_high_multiply_rounded(x, x, multiplier);
+    return (scaled + (scaled >> 31) + offset) >> right;
+}
+
+// A 64-bit accumulator, |x| < 2^47, with a multiplier rounded to 15 bits; rescale.left <= 7. One rounding, ties up, and
+// what does not fit wraps, as MultiplyByQuantizedMultiplier for int64_t does it
+// (tensorflow/lite/kernels/internal/common.cc).
+static inline int32_t requantize_s64(int64_t x, Rescale rescale) {
+    const int32_t multiplier = rescale.multiplier < 0x7FFF0000 ? (rescale.multiplier + (1 << 15)) >> 16 : 0x7FFF;
+    const int32_t shift = 15 - rescale.left + rescale.right;
+    return (int32_t)((x * multiplier + ((int64_t)1 << (shift - 1))) >> shift);
+}
+
 static inline int8_t clamp_s8(int32_t x, int32_t low, int32_t high) {
     return (int8_t)(x < low ? low : x > high ? high : x);
+}
+
+static inline int16_t clamp_s16(int32_t x, int32_t low, int32_t high) {
+    return (int16_t)(x < low ? low : x > high ? high : x);
 }
 
 #endif

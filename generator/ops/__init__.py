@@ -8,7 +8,19 @@ input under another shape; it is called only for operators that were not rejecte
 from typing import Protocol
 
 from generator.graph import Graph, Operator
-from generator.ops import dequantize, fully_connected, quantize, reshape, variable
+from generator.ops import (
+    binary,
+    conv_2d,
+    depthwise_conv_2d,
+    dequantize,
+    fully_connected,
+    lookup,
+    pool_2d,
+    quantize,
+    reshape,
+    softmax,
+    variable,
+)
 from generator.ops.lowered import Alias, Lowered
 
 __all__ = ["REGISTRY", "Alias", "Lowered", "OperatorModule"]
@@ -21,10 +33,28 @@ class OperatorModule(Protocol):
 
 
 REGISTRY: dict[str, OperatorModule] = {
+    "ADD": binary,
     "ASSIGN_VARIABLE": variable,
+    "AVERAGE_POOL_2D": pool_2d,
+    "CONV_2D": conv_2d,
+    "DEPTHWISE_CONV_2D": depthwise_conv_2d,
     "DEQUANTIZE": dequantize,
+    "DIV": binary,
     "FULLY_CONNECTED": fully_connected,
+    "HARD_SWISH": lookup,
+    "LEAKY_RELU": lookup,
+    "LOGISTIC": lookup,
+    "MAXIMUM": binary,
+    "MAX_POOL_2D": pool_2d,
+    "MINIMUM": binary,
+    "MUL": binary,
     "QUANTIZE": quantize,
     "READ_VARIABLE": variable,
+    "RELU": lookup,
+    "RELU6": lookup,
     "RESHAPE": reshape,
+    "SOFTMAX": softmax,
+    "SQUARED_DIFFERENCE": binary,
+    "SUB": binary,
+    "TANH": lookup,
 }

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from generator.graph import Operator
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.graph import Operator, Tensor
 
 SAME, VALID = 0, 1  # the schema's Padding
 
@@ -47,3 +50,44 @@ def window_of(operator: Operator, input_h: int, input_w: int, filter_h: int, fil
         before.append(first)
         outputs.append(output)
     return Window(filter_h, filter_w, *strides, *dilations, *before, *outputs)
+
+
+def window_lead(source: Tensor, target: Tensor, window: Window, pixels: int, last: int | None) -> int:
+    """By how much the output must begin before the input so that nothing is overwritten that is still to be read.
+
+    Both tensors are [batches, height, width, channels]. The kernels take the output pixels in order, ``pixels`` at a
+    time. Such a step reads the windows of its pixels and then writes all their outputs (``last`` is None), or it reads
+    again between writes, the last of which is one of ``last`` elements at the end. So what was written up to the end of
+    a step must end before the lowest byte of the windows of all later steps, and what a step wrote but for ``last``
+    elements before that of its own as well.
+    """
+    size, channels = np.dtype(source.dtype).itemsize, target.shape[3]
+    first = _first_elements(source, window)
+    lowest = np.minimum.accumulate(first[::-1])[::-1]  # of a pixel and all behind it
+    starts = np.arange(0, len(first), pixels)
+    ends = np.minimum(starts + pixels, len(first))
+    gaps = [ends[:-1] * channels - lowest[ends[:-1]]]
+    if last is not None:
+        gaps.append(ends * channels - last - lowest[starts])
+    return size * max(0, int(np.max(np.concatenate(gaps), initial=0)))
+
+
+def _first_elements(source: Tensor, window: Window) -> NDArray[np.int64]:
+    """[output pixels]: the lowest input element of each one's window; a large number if it lies in the padding."""
+    batches, height, width, channels = source.shape
+    rows = _first_inside(window.output_h, window.stride_h, window.pad_top, window.dilation_h, window.filter_h, height)
+    columns = _first_inside(
+        window.output_w, window.stride_w, window.pad_left, window.dilation_w, window.filter_w, width
+    )
+    place = (np.arange(batches)[:, None, None] * height + rows[:, None]) * width + columns
+    place = np.where((rows[:, None] < 0) | (columns < 0), 2**40, place)
+    elements: NDArray[np.int64] = place.reshape(-1) * channels
+    return elements
+
+
+def _first_inside(outputs: int, stride: int, pad: int, dilation: int, taps: int, size: int) -> NDArray[np.int64]:
+    """[outputs]: the first input index under a tap along one axis, -1 if all lie in the padding."""
+    indices = np.arange(outputs)[:, None] * stride - pad + np.arange(taps) * dilation
+    inside = (indices >= 0) & (indices < size)
+    first: NDArray[np.int64] = np.where(inside.any(axis=1), indices[np.arange(outputs), inside.argmax(axis=1)], -1)
+    return first

@@ -13,6 +13,7 @@ from common.artifact import ModelInfo
 from common.benchmark import load_benchmark
 from common.board import load_board
 from common.files import sha256
+from common.oracle import ORACLE_ARENA_BYTES
 from common.paths import FIRMWARE
 from generator.importer import read_graph
 from generator.lower import lower
@@ -98,7 +99,7 @@ def run_on_host(model: bytes, inputs: NDArray[Any], output_dtype: str, folder: P
 def run_oracle(model: bytes, inputs: NDArray[Any]) -> NDArray[Any]:
     """Outputs [n, elements] of TensorFlow Lite Micro's reference kernels."""
     runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
-    interpreter = runtime.Interpreter.from_bytes(model)
+    interpreter = runtime.Interpreter.from_bytes(model, arena_size=ORACLE_ARENA_BYTES)
     outputs = []
     for values in inputs:
         interpreter.set_input(values, 0)

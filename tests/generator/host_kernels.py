@@ -19,6 +19,7 @@ import pytest
 from numpy.typing import NDArray
 from pycparser import c_ast, c_generator
 
+from common.oracle import ORACLE_ARENA_BYTES
 from common.paths import BUILD, FIRMWARE
 from generator.importer import parse_graph
 from generator.lower import lower
@@ -173,7 +174,7 @@ def host_program(model: bytes, dsp: bool) -> HostProgram:
 def oracle_outputs(model: bytes, inputs: Sequence[Sequence[NDArray[Any]]]) -> list[list[NDArray[Any]]]:
     """Outputs of TensorFlow Lite Micro's reference kernels for inferences one after another."""
     runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
-    interpreter = runtime.Interpreter.from_bytes(model)
+    interpreter = runtime.Interpreter.from_bytes(model, arena_size=ORACLE_ARENA_BYTES)
     graph = parse_graph(model, "model")
     results = []
     for values in inputs:

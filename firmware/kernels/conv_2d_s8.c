@@ -1,0 +1,281 @@
+#include "conv_2d_s8.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "dsp.h"
+#include "requantize.h"
+
+#define PIXELS CONV_2D_PIXELS
+
+// A column holds the inputs of four pixels: for inputs 0 and 2 of every four the pair of each pixel in turn, then for
+// inputs 1 and 3.
+
+// Expands `count` inputs of one pixel, or up to three more; returns where the next ones belong.
+static inline uint32_t *expand(uint32_t *column, const int8_t *from, int32_t count) {
+    for (; count > 4; count -= 8, from += 8, column += 4 * PIXELS) {
+        uint32_t first = read_word(from), second = read_word(from + 4);
+        column[0] = even_bytes(first);
+        column[PIXELS] = odd_bytes(first);
+        column[2 * PIXELS] = even_bytes(second);
+        column[3 * PIXELS] = odd_bytes(second);
+    }
+    if (count > 0) {
+        uint32_t word = read_word(from);
+        column[0] = even_bytes(word);
+        column[PIXELS] = odd_bytes(word);
+        column += 2 * PIXELS;
+    }
+    return column;
+}
+
+// In words: up to three bytes too many, which what is put behind them or zero weights make good.
+static inline int8_t *put_bytes(int8_t *to, const int8_t *from, int32_t count) {
+    for (int32_t i = 0; i < count; i += 4) {
+        write_word(to + i, read_word(from + i));
+    }
+    return to + count;
+}
+
+static inline int8_t *put_padding(int8_t *to, int32_t zero_point, int32_t count) {
+    const uint32_t word = 0x01010101u * (uint8_t)zero_point;
+    for (int32_t i = 0; i < count; i += 4) {
+        write_word(to + i, word);
+    }
+    return to + count;
+}
+
+// Collects the inputs of the window whose first tap is at row y and column x of `image`.
+__attribute__((noinline)) static void stage_window(const Conv2dS8 *layer, const int8_t *image, int32_t y, int32_t x,
+                                                   int8_t *stage) {
+    const int32_t width = layer->input_w, channels = layer->group_channels, zero_point = layer->input_zero_point;
+    const int32_t right = x + layer->filter_w * layer->dilation_w;
+    for (int32_t row = 0; row < layer->filter_h; row++, y += layer->dilation_h) {
+        const bool inside = y >= 0 && y < layer->input_h;
+        for (int32_t at = x; at < right; at += layer->dilation_w) {
+            stage = inside && at >= 0 && at < width
+                        ? put_bytes(stage, image + (y * width + at) * layer->input_channels, channels)
+                        : put_padding(stage, zero_point, channels);
+        }
+    }
+}
+
+// The same for a window without padding, the taps of whose rows are one piece of memory.
+static inline void stage_rows(const int8_t *from, int32_t rows, int32_t row_bytes, int32_t step, int8_t *stage) {
+    for (; rows > 0; rows--, from += step) {
+        stage = put_bytes(stage, from, row_bytes);
+    }
+}
+
+// An output pixel: its input image and its place.
+typedef struct {
+    const int8_t *image;
+    int32_t y, x;
+} Position;
+
+// Expands the windows of `pixels` pixels; returns the position after them.
+__attribute__((noinline)) static Position gather(const Conv2dS8 *layer, Position at, int32_t group, int32_t pixels,
+                                                 uint32_t *columns) {
+    const int32_t column_words = layer->words * PIXELS, row_bytes = layer->row_bytes, rows = layer->filter_h;
+    const int32_t width = layer->input_w, channels = layer->input_channels, step = layer->dilation_h * width * channels;
+    const int32_t last_y = layer->input_h - layer->reach_h, last_x = width - layer->reach_w;
+    int8_t *const stage = (int8_t *)(columns + layer->quads * column_words);
+    for (int32_t i = 0; i < pixels; i++) {
+        uint32_t *column = columns + i / PIXELS * column_words + i % PIXELS;
+        const int8_t *image = at.image + group * layer->group_channels;
+        const int32_t y = at.y * layer->stride_h - layer->pad_top, x = at.x * layer->stride_w - layer->pad_left;
+        if (row_bytes == 0 || y < 0 || y > last_y || x < 0 || x > last_x) {
+            stage_window(layer, image, y, x, stage);
+            expand(column, stage, 2 * layer->words);
+        } else if (layer->staged) {
+            stage_rows(image + (y * width + x) * channels, rows, row_bytes, step, stage);
+            expand(column, stage, 2 * layer->words);
+        } else {
+            const int8_t *from = image + (y * width + x) * channels;
+            for (int32_t row = 0; row < rows; row++, from += step) {
+                column = expand(column, from, row_bytes);
+            }
+        }
+        if (++at.x == layer->output_w) {
+            at.x = 0;
+            if (++at.y == layer->output_h) {
+                at.y = 0;
+                at.image += layer->input_h * width * channels;
+            }
+        }
+    }
+    return at;
+}
+
+// Of the two filters of a block for each pixel; not arrays, so that they stay in registers.
+typedef struct {
+    int32_t first0, first1, first2, first3;
+    int32_t second0, second1, second2, second3;
+} Sums;
+
+// 17 cycles for 16 products on a Cortex-M4: five loads in two runs, two expansions of weights. The 8 sums, two weights,
+// two inputs and two pointers take all of its registers, so the order of the source is kept and the loops' ends stay in
+// memory.
+static inline void multiply_word(Sums *sums, const uint32_t *weights, const uint32_t *column) {
+    uint32_t word = read_word_in_order(weights);
+    uint32_t a = read_word_in_order(column), b = read_word_in_order(column + 1);
+    uint32_t first = even_bytes(word), second = odd_bytes(word);
+    dual_multiply_add_in_order(&sums->first0, first, a);
+    dual_multiply_add_in_order(&sums->second0, second, a);
+    dual_multiply_add_in_order(&sums->first1, first, b);
+    dual_multiply_add_in_order(&sums->second1, second, b);
+    a = read_word_in_order(column + 2), b = read_word_in_order(column + 3);
+    dual_multiply_add_in_order(&sums->first2, first, a);
+    dual_multiply_add_in_order(&sums->second2, second, a);
+    dual_multiply_add_in_order(&sums->first3, first, b);
+    dual_multiply_add_in_order(&sums->second3, second, b);
+}
+
+// Where the weights of a block end, and where its last whole run of eight words does. Volatile: in memory, not in
+// registers that the loop needs.
+typedef struct {
+    const uint32_t *volatile runs, *volatile all;
+} Ends;
+
+static inline const uint32_t *weights_of(const int32_t *block) {
+    return (const uint32_t *)block + CONV_2D_RECORDS;
+}
+
+// A block's weights times a column, added to its biases; moves on to the next column.
+__attribute__((always_inline)) static inline Sums multiply(const int32_t *block, const Ends *end,
+                                                           const uint32_t **columns) {
+    const int32_t a = block[0], b = block[1];
+    Sums sums = {a, a, a, a, b, b, b, b};
+    const uint32_t *weights = weights_of(block), *column = *columns;
+    while (weights != end->runs) {
+        multiply_word(&sums, weights, column);
+        multiply_word(&sums, weights + 1, column + PIXELS);
+        multiply_word(&sums, weights + 2, column + 2 * PIXELS);
+        multiply_word(&sums, weights + 3, column + 3 * PIXELS);
+        multiply_word(&sums, weights + 4, column + 4 * PIXELS);
+        multiply_word(&sums, weights + 5, column + 5 * PIXELS);
+        multiply_word(&sums, weights + 6, column + 6 * PIXELS);
+        multiply_word(&sums, weights + 7, column + 7 * PIXELS);
+        weights += 8, column += 8 * PIXELS;
+    }
+    while (weights != end->all) {
+        multiply_word(&sums, weights, column);
+        multiply_word(&sums, weights + 1, column + PIXELS);
+        weights += 2, column += 2 * PIXELS;
+    }
+    *columns = column;
+    return sums;
+}
+
+// The same for one pixel of a column.
+static Sums multiply_pixel(const int32_t *block, const uint32_t *column, int32_t words) {
+    int32_t first = block[0], second = block[1];
+    const uint32_t *weights = weights_of(block);
+    for (int32_t i = 0; i < words; i += 2, weights += 2, column += 2 * PIXELS) {
+        uint32_t a = weights[0], b = weights[1], x = column[0], y = column[PIXELS];
+        first = dual_multiply_add(even_bytes(a), x, first);
+        second = dual_multiply_add(odd_bytes(a), x, second);
+        first = dual_multiply_add(even_bytes(b), y, first);
+        second = dual_multiply_add(odd_bytes(b), y, second);
+    }
+    return (Sums){.first0 = first, .second0 = second};
+}
+
+static inline void store(int8_t *to, int32_t sum, int32_t multiplier, int32_t offset, int32_t right) {
+    *to = saturate_s8(requantize_by_offset(sum, multiplier, offset, right));
+}
+
+// All channels of a group for `count` whole columns, rescaled by offsets.
+__attribute__((noinline)) static void compute_columns(const Conv2dS8 *layer, const int32_t *block,
+                                                      const uint32_t *columns, int32_t count, int8_t *output) {
+    const int32_t words = layer->words, channels = layer->output_channels, filters = layer->group_filters;
+    const uint32_t *const columns_end = columns + count * words * PIXELS;
+    for (int32_t filter = 0; filter < filters; filter += 2, block += CONV_2D_RECORDS + words) {
+        const Ends end = {weights_of(block) + (words & ~7), weights_of(block) + words};
+        int8_t *to = output + (filter + 2 > filters ? filters - 2 : filter);
+        const uint32_t *column = columns;
+        do {
+            Sums sums = multiply(block, &end, &column);
+            int32_t multiplier = block[2], offset = block[3], right = block[4];
+            store(to, sums.first0, multiplier, offset, right);
+            store(to += channels, sums.first1, multiplier, offset, right);
+            store(to += channels, sums.first2, multiplier, offset, right);
+            store(to += channels, sums.first3, multiplier, offset, right);
+            multiplier = block[5], offset = block[6], right = block[7];
+            store(to + 1, sums.second3, multiplier, offset, right);
+            store((to -= channels) + 1, sums.second2, multiplier, offset, right);
+            store((to -= channels) + 1, sums.second1, multiplier, offset, right);
+            store((to -= channels) + 1, sums.second0, multiplier, offset, right);
+            to += PIXELS * channels;
+        } while (column != columns_end);
+    }
+}
+
+static int8_t rescaled(const Conv2dS8 *layer, int32_t sum, const int32_t *record) {
+    if (layer->by_offset) {
+        return saturate_s8(requantize_by_offset(sum, record[0], record[1], record[2]));
+    }
+    return saturate_s8(requantize(sum, (Rescale){record[0], (int8_t)record[1], (int8_t)record[2]}) +
+                       layer->output_zero_point);
+}
+
+// All channels of a group for the first `pixels` of a column, rescaled in any way.
+__attribute__((noinline)) static void compute_pixels(const Conv2dS8 *layer, const int32_t *block,
+                                                     const uint32_t *column, int32_t pixels, int8_t *output) {
+    const int32_t words = layer->words, channels = layer->output_channels, filters = layer->group_filters;
+    for (int32_t filter = 0; filter < filters; filter += 2, block += CONV_2D_RECORDS + words) {
+        const Ends end = {weights_of(block) + (words & ~7), weights_of(block) + words};
+        const uint32_t *columns = column;
+        const Sums sums = pixels == 1 ? multiply_pixel(block, column, words) : multiply(block, &end, &columns);
+        const int32_t first[PIXELS] = {sums.first0, sums.first1, sums.first2, sums.first3};
+        const int32_t second[PIXELS] = {sums.second0, sums.second1, sums.second2, sums.second3};
+        int8_t *to = output + (filter + 2 > filters && filters > 1 ? filters - 2 : filter);
+        for (int32_t p = 0; p < pixels; p++, to += channels) {
+            to[0] = rescaled(layer, first[p], block + 2);
+            if (filters > 1) {
+                to[1] = rescaled(layer, second[p], block + 5);
+            }
+        }
+    }
+}
+
+static void compute(const Conv2dS8 *layer, const int32_t *block, const uint32_t *columns, int32_t pixels,
+                    int8_t *output) {
+    const int32_t column_words = layer->words * PIXELS, output_bytes = PIXELS * layer->output_channels;
+    if (layer->by_offset && layer->group_filters > 1) {
+        const int32_t quads = pixels / PIXELS;
+        if (quads > 0) {
+            compute_columns(layer, block, columns, quads, output);
+        }
+        pixels -= quads * PIXELS, columns += quads * column_words, output += quads * output_bytes;
+    }
+    for (; pixels > 0; pixels -= PIXELS, columns += column_words, output += output_bytes) {
+        compute_pixels(layer, block, columns, pixels < PIXELS ? pixels : PIXELS, output);
+    }
+}
+
+static void clamp_outputs(int8_t *output, int32_t count, int32_t low, int32_t high) {
+    for (int32_t i = 0; i < count; i++) {
+        output[i] = clamp_s8(output[i], low, high);
+    }
+}
+
+void conv_2d_s8(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
+    const int32_t low = layer->activation_min, high = layer->activation_max;
+    const int32_t most = layer->quads * PIXELS, channels = layer->output_channels;
+    const int32_t blocks = (layer->group_filters + 1) / 2 * (CONV_2D_RECORDS + layer->words);
+    Position at = {input, 0, 0};
+    for (int32_t left = layer->pixels; left > 0; left -= most) {
+        const int32_t pixels = left < most ? left : most;
+        Position next = at;
+        for (int32_t group = 0; group < layer->groups; group++) {
+            next = gather(layer, at, group, pixels, scratch);
+            compute(layer, layer->blocks + group * blocks, scratch, pixels, output + group * layer->group_filters);
+        }
+        if (low > INT8_MIN || high < INT8_MAX) {
+            clamp_outputs(output, pixels * channels, low, high);
+        }
+        at = next, output += pixels * channels;
+    }
+}

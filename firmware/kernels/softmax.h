@@ -1,0 +1,23 @@
+// SOFTMAX along the last axis.
+#ifndef FIRMBENCH_KERNELS_SOFTMAX_H
+#define FIRMBENCH_KERNELS_SOFTMAX_H
+
+#include <stdint.h>
+
+typedef struct {
+    int32_t rows, depth;
+    const int32_t *exponentials; // [count] of the distances 0, 1, ... from the row's maximum, as fractions of 2^31
+    int32_t count;               // what is farther away than that counts as 0
+} Softmax;
+
+void softmax_s8_s8(const Softmax *layer, const int8_t *input, int8_t *output);
+void softmax_s8_s16(const Softmax *layer, const int8_t *input, int16_t *output);
+
+typedef struct {
+    int32_t rows, depth;
+    float beta;
+} SoftmaxF32;
+
+void softmax_f32(const SoftmaxF32 *layer, const float *input, float *output);
+
+#endif

@@ -1,0 +1,314 @@
+"""CONV_2D: int8 (weights int8 or int4), int16 (weights int8) and float32; constant weights and bias, any geometry."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.fixed_point import rescale
+from generator.graph import Graph, Operator
+from generator.ops.linear import (
+    Linear,
+    bias_values,
+    folded_bias,
+    linear_of,
+    reject_activation,
+    reject_bias,
+    reject_quantized_weights,
+    reject_range,
+    reject_types,
+    rescale_per_filter,
+    weight_matrix,
+)
+from generator.ops.lowered import Lowered
+from generator.ops.window import Window, window_lead, window_of
+from generator.program import Value
+from generator.quantization import (
+    INT8_MAX,
+    INT8_MIN,
+    Rescale,
+    activation_range,
+    float_activation_range,
+)
+
+PIXELS = 4  # CONV_2D_PIXELS in firmware/kernels/conv_2d_s8.h
+INPUTS_PER_STEP = 4
+INPUT_ORDER = (0, 2, 1, 3)  # in which SXTB16 of a word and of the word rotated by a byte yield its bytes
+MOST_QUADS = 6
+COLUMNS_BYTES = 2304
+
+
+def reject(graph: Graph, operator: Operator) -> str | None:
+    layer = linear_of(graph, operator)
+    if layer is None:
+        return "input or weights are missing"
+    return reject_layer(layer, operator)
+
+
+def reject_layer(layer: Linear, operator: Operator) -> str | None:
+    """Reason to refuse a convolution with weights [filters, height, width, channels of a group], or None."""
+    return (
+        reject_types(layer)
+        or _reject_shapes(layer, operator)
+        or _reject_constants(layer)
+        or reject_quantized_weights(layer)
+        or reject_bias(layer)
+        or reject_activation(operator)
+        or reject_range(layer)
+    )
+
+
+def _reject_constants(layer: Linear) -> str | None:
+    if layer.weights.data is None:
+        return "weights are not a constant"
+    if layer.input.data is not None:
+        return "its input is a constant"
+    return None
+
+
+def _reject_shapes(layer: Linear, operator: Operator) -> str | None:
+    for role, tensor in (("input", layer.input), ("weights", layer.weights), ("output", layer.output)):
+        if len(tensor.shape) != 4 or 0 in tensor.shape:
+            return f"{role} has the shape {list(tensor.shape)}, supported are four dimensions of at least 1"
+    for name in ("stride_h", "stride_w", "dilation_h", "dilation_w"):
+        if operator.options.get(name, 1) < 1:
+            return f"{name} is {operator.options[name]}"
+    if operator.options.get("padding", 0) not in (0, 1):
+        return f"padding {operator.options['padding']} is not known"
+    batches, height, width, channels = layer.input.shape
+    filters, filter_h, filter_w, filter_channels = layer.weights.shape
+    if channels % filter_channels or filters % (channels // filter_channels):
+        return f"{channels} input channels do not divide into groups for weights {list(layer.weights.shape)}"
+    window = window_of(operator, height, width, filter_h, filter_w)
+    expected = (batches, window.output_h, window.output_w, filters)
+    if layer.output.shape != expected:
+        return f"output {layer.output} does not fit: with this window it has the shape {list(expected)}"
+    return None
+
+
+def lower(graph: Graph, operator: Operator) -> Lowered:
+    layer = linear_of(graph, operator)
+    assert layer is not None
+    return lower_layer(layer, operator)
+
+
+def lower_layer(layer: Linear, operator: Operator) -> Lowered:
+    """The kernel for a layer that was not rejected."""
+    _, height, width, _ = layer.input.shape
+    window = window_of(operator, height, width, *layer.weights.shape[1:3])
+    activation = operator.options.get("activation", 0)
+    if layer.dtype == "int8":
+        return lower_int8(layer, window, activation)
+    if layer.dtype == "int16":
+        return lower_int16(layer, window, activation)
+    return lower_float32(layer, window, activation)
+
+
+def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
+    assert layer.input.quantization is not None
+    assert layer.output.quantization is not None
+    groups, depth = _groups(layer), layer.weights.elements // layer.filters
+    words = -(-depth // INPUTS_PER_STEP) * INPUTS_PER_STEP // 2
+    channels = layer.weights.shape[3]
+    pixels = layer.output.elements // layer.filters
+    row_bytes = _row_bytes(layer, window)
+    staged = window.filter_h > 1 and row_bytes % INPUTS_PER_STEP != 0
+    stage = 2 * words + INPUTS_PER_STEP if staged or not row_bytes or _has_padding(layer, window) else 0
+    quads = _quads(words, pixels)
+    minimum, maximum = activation_range(activation, layer.output.quantization)
+    weights, records, by_offset = packed_filters(layer, minimum, maximum)
+    return Lowered(
+        kernel="conv_2d_s8",
+        header="kernels/conv_2d_s8.h",
+        struct="Conv2dS8",
+        parameters={
+            "blocks": pack_blocks(weights, records, groups),
+            "words": words,
+            "quads": quads,
+            "pixels": pixels,
+            **_geometry(layer, window),
+            "group_filters": layer.filters // groups,
+            "reach_h": (window.filter_h - 1) * window.dilation_h + 1,
+            "reach_w": (window.filter_w - 1) * window.dilation_w + 1,
+            "row_bytes": row_bytes,
+            "staged": staged,
+            "by_offset": by_offset,
+            "input_zero_point": layer.input.quantization.zero_point,
+            "output_zero_point": layer.output.quantization.zero_point,
+            "activation_min": minimum,
+            "activation_max": maximum,
+        },
+        inputs=(layer.input.index,),
+        macs=layer.output.elements * depth,
+        read_past=-(row_bytes or channels) % INPUTS_PER_STEP,
+        scratch_bytes=PIXELS * quads * words * 4 + stage,
+        lead={0: lead_bytes(layer, window, PIXELS * quads, layer.filters // groups if groups > 1 else None)},
+    )
+
+
+def lower_int16(layer: Linear, window: Window, activation: int) -> Lowered:
+    assert layer.output.quantization is not None
+    minimum, maximum = activation_range(activation, layer.output.quantization, "int16")
+    return Lowered(
+        kernel="conv_2d_s16",
+        header="kernels/conv_2d_s16.h",
+        struct="Conv2dS16",
+        parameters={
+            "weights": weight_matrix(layer),
+            "bias": bias_values(layer),
+            "rescale": rescale_per_filter(layer),
+            "wide": layer.wide,
+            "batches": layer.input.shape[0],
+            **_geometry(layer, window),
+            "activation_min": minimum,
+            "activation_max": maximum,
+        },
+        inputs=(layer.input.index,),
+        macs=layer.output.elements * (layer.weights.elements // layer.filters),
+        lead={0: lead_bytes(layer, window, 1, 1)},
+    )
+
+
+def lower_float32(layer: Linear, window: Window, activation: int) -> Lowered:
+    minimum, maximum = float_activation_range(activation)
+    bias = layer.bias.data if layer.bias is not None else np.zeros(layer.filters, np.float32)
+    return Lowered(
+        kernel="conv_2d_f32",
+        header="kernels/conv_2d_f32.h",
+        struct="Conv2dF32",
+        parameters={
+            "weights": layer.weights.data,
+            "bias": bias,
+            "batches": layer.input.shape[0],
+            **_geometry(layer, window),
+            "activation_min": minimum,
+            "activation_max": maximum,
+        },
+        inputs=(layer.input.index,),
+        macs=layer.output.elements * (layer.weights.elements // layer.filters),
+        lead={0: lead_bytes(layer, window, 1, 1)},
+    )
+
+
+def _groups(layer: Linear) -> int:
+    return layer.input.shape[3] // layer.weights.shape[3]
+
+
+def _geometry(layer: Linear, window: Window) -> dict[str, Value]:
+    """The fields that the structs of all kernels have."""
+    _, input_h, input_w, input_channels = layer.input.shape
+    return {
+        "input_h": input_h,
+        "input_w": input_w,
+        "input_channels": input_channels,
+        "output_h": window.output_h,
+        "output_w": window.output_w,
+        "output_channels": layer.filters,
+        "filter_h": window.filter_h,
+        "filter_w": window.filter_w,
+        "stride_h": window.stride_h,
+        "stride_w": window.stride_w,
+        "dilation_h": window.dilation_h,
+        "dilation_w": window.dilation_w,
+        "pad_top": window.pad_top,
+        "pad_left": window.pad_left,
+        "groups": _groups(layer),
+        "group_channels": layer.weights.shape[3],
+    }
+
+
+def _row_bytes(layer: Linear, window: Window) -> int:
+    """Bytes of a row of an int8 window where its taps lie next to each other in memory, otherwise 0."""
+    if window.filter_w > 1 and (window.dilation_w > 1 or _groups(layer) > 1):
+        return 0
+    return window.filter_w * layer.weights.shape[3]
+
+
+def _has_padding(layer: Linear, window: Window) -> bool:
+    """Whether some window does not lie on the input as a whole."""
+    _, height, width, _ = layer.input.shape
+    last_h = (window.output_h - 1) * window.stride_h - window.pad_top + (window.filter_h - 1) * window.dilation_h
+    last_w = (window.output_w - 1) * window.stride_w - window.pad_left + (window.filter_w - 1) * window.dilation_w
+    return window.pad_top > 0 or window.pad_left > 0 or last_h >= height or last_w >= width
+
+
+def _quads(words: int, pixels: int) -> int:
+    """Columns of four pixels that are expanded at a time: more than one pays while they are small.
+
+    A block of weights is read from flash once for all of them, and the code for it stays in the instruction cache.
+    """
+    return min(max(COLUMNS_BYTES // (PIXELS * words * 4), 1), MOST_QUADS, -(-pixels // PIXELS))
+
+
+def packed_filters(layer: Linear, minimum: int, maximum: int) -> tuple[NDArray[np.int8], NDArray[np.int32], bool]:
+    """Weights [filters, depth]; records [filters, 4]; whether these are {bias, multiplier, offset, shift} of
+    `requantize_by_offset` for all filters, or {bias, multiplier, left shift, right shift}.
+
+    ``minimum`` and ``maximum`` are what the outputs are clamped to. A filter whose output is the same for all inputs
+    gets zero weights and that output as its offset: such are often the filters whose scales are out of all proportion.
+    """
+    assert layer.output.quantization is not None
+    zero_point = layer.output.quantization.zero_point
+    weights, bias = weight_matrix(layer).copy(), folded_bias(layer)
+    reach = _accumulator_range(weights, bias)
+    by_offset, general = [], []
+    for index, factor in enumerate(rescale_per_filter(layer)):
+        low, high = reach[index].tolist()
+        constant = _constant_output(low, high, factor, zero_point, minimum, maximum)
+        record = _offset_record(int(bias[index]), max(-low, high), factor, zero_point)
+        if constant is not None:
+            weights[index] = 0
+            record = (0, -(2**31), 2 * constant + 1, 1)
+        by_offset.append(record)
+        general.append((int(bias[index]), factor.multiplier, max(factor.shift, 0), max(-factor.shift, 0)))
+    if all(record is not None for record in by_offset):
+        return weights, np.array(by_offset, np.int32), True
+    return weight_matrix(layer), np.array(general, np.int32), False
+
+
+def _accumulator_range(weights: NDArray[np.int8], bias: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[filters, 2]: least and greatest sum over all int8 inputs."""
+    wide = weights.astype(np.int64)
+    least = np.minimum(wide * INT8_MIN, wide * INT8_MAX).sum(axis=1)
+    greatest = np.maximum(wide * INT8_MIN, wide * INT8_MAX).sum(axis=1)
+    return np.stack([bias + least, bias + greatest], axis=-1)
+
+
+def _constant_output(low: int, high: int, factor: Rescale, zero_point: int, minimum: int, maximum: int) -> int | None:
+    """The output for all accumulators from ``low`` to ``high``, if it is only one; rescaling preserves their order."""
+    if factor.shift > 0:
+        return None  # the reference's left shift wraps
+    outputs = {min(max(rescale(value, factor) + zero_point, minimum), maximum) for value in (low, high)}
+    return outputs.pop() if len(outputs) == 1 else None
+
+
+def _offset_record(bias: int, reach: int, factor: Rescale, zero_point: int) -> tuple[int, int, int, int] | None:
+    """{bias, multiplier, offset, shift} of `requantize_by_offset`, or None where it could overflow 32 bits.
+
+    ``reach``: greatest magnitude of the accumulator.
+    """
+    right = -factor.shift
+    if right < 1 or factor.multiplier == 0:
+        return None
+    offset = (2 * zero_point + 1) << (right - 1)
+    if abs(rescale(reach, Rescale(factor.multiplier, 0))) + 1 + abs(offset) >= 2**31:
+        return None
+    return bias, 2 * factor.multiplier - 2**32, offset, right
+
+
+def pack_blocks(weights: NDArray[np.int8], records: NDArray[np.int32], groups: int) -> NDArray[np.int32]:
+    """Weights [filters, depth] and records [filters, 4] -> blocks of firmware/kernels/conv_2d_s8.h, flattened."""
+    filters, depth = weights.shape
+    padded = np.zeros((filters, -(-depth // INPUTS_PER_STEP) * INPUTS_PER_STEP), np.int8)
+    padded[:, :depth] = weights
+    in_group = filters // groups
+    first = np.minimum(np.arange(0, in_group, 2), max(in_group - 2, 0))
+    pairs = np.stack([first, np.minimum(first + 1, in_group - 1)], axis=-1)
+    chosen = (np.arange(groups)[:, None, None] * in_group + pairs).reshape(-1, 2)
+    steps = padded[chosen].reshape(len(chosen), 2, -1, INPUTS_PER_STEP)[..., INPUT_ORDER]
+    packed = np.ascontiguousarray(steps.transpose(0, 2, 3, 1)).reshape(len(chosen), -1).view("<i4")
+    heads = [records[chosen[:, 0], :1], records[chosen[:, 1], :1], records[chosen[:, 0], 1:], records[chosen[:, 1], 1:]]
+    return np.concatenate([*heads, packed], axis=1).astype(np.int32).reshape(-1)
+
+
+def lead_bytes(layer: Linear, window: Window, pixels: int, last: int | None) -> int:
+    """`window_lead` of a layer."""
+    return window_lead(layer.input, layer.output, window, pixels, last)
