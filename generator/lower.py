@@ -16,23 +16,22 @@ def lower(graph: Graph) -> Program:
             operator that reads a tensor before it is computed, or an output that no operator computes.
     """
     _refuse_unsupported(graph)
-    lowered = [REGISTRY[operator.name].lower(graph, operator) for operator in graph.operators]
+    lowered = [_lowered(graph, operator) for operator in graph.operators]
     _check_order(graph, lowered)
     home = _homes(graph, lowered)
     bytes_of = {home[index]: _bytes(graph.tensors[index]) for index in home if home[index] == _name(index)}
     steps, used = [], set()
     for operator, result in zip(graph.operators, lowered, strict=True):
-        if isinstance(result, Alias):
-            continue
-        inputs = tuple(None if index is None else home.get(index, _name(index)) for index in result.inputs)
-        for name in inputs:
-            if name in bytes_of:
-                bytes_of[name] = max(bytes_of[name], _home_bytes(graph, name) + result.read_past)
-        used |= {index for index in result.inputs if index is not None and index not in home}
-        scratch = f"s{operator.index}" if result.scratch_bytes else None
-        if scratch:
-            bytes_of[scratch] = result.scratch_bytes
-        steps.append(_step(operator, result, inputs, home, scratch))
+        for part, call in enumerate(() if isinstance(result, Alias) else result):
+            inputs = tuple(None if index is None else home.get(index, _name(index)) for index in call.inputs)
+            for name in inputs:
+                if name in bytes_of:
+                    bytes_of[name] = max(bytes_of[name], _home_bytes(graph, name) + call.read_past)
+            used |= {index for index in call.inputs if index is not None and index not in home}
+            step = _step(operator, call, part, inputs, home)
+            if step.scratch:
+                bytes_of[step.scratch] = call.scratch_bytes
+            steps.append(step)
     constants = tuple(_constant(graph.tensors[index]) for index in sorted(used))
     states = tuple(_state(tensor) for tensor in graph.tensors if tensor.variable and tensor.index in home)
     return Program(
@@ -45,21 +44,26 @@ def lower(graph: Graph) -> Program:
     )
 
 
-def _step(
-    operator: Operator, result: Lowered, inputs: tuple[str | None, ...], home: dict[int, str], scratch: str | None
-) -> Step:
+def _lowered(graph: Graph, operator: Operator) -> tuple[Lowered, ...] | Alias:
+    result = REGISTRY[operator.name].lower(graph, operator)
+    return (result,) if isinstance(result, Lowered) else result
+
+
+def _step(operator: Operator, call: Lowered, part: int, inputs: tuple[str | None, ...], home: dict[int, str]) -> Step:
+    outputs = operator.outputs if call.outputs is None else call.outputs
     return Step(
         operator=operator.index,
         operator_name=operator.name,
-        kernel=result.kernel,
-        header=result.header,
-        struct=result.struct,
-        parameters=result.parameters,
+        kernel=call.kernel,
+        header=call.header,
+        struct=call.struct,
+        parameters=call.parameters,
         inputs=inputs,
-        outputs=tuple(home[index] for index in operator.outputs),
-        scratch=scratch,
-        lead=result.lead,
-        macs=result.macs,
+        outputs=tuple(home[index] for index in outputs),
+        scratch=f"s{operator.index}_{part}" if call.scratch_bytes else None,
+        lead=call.lead,
+        macs=call.macs,
+        part=part,
     )
 
 
@@ -77,13 +81,14 @@ def _refuse_unsupported(graph: Graph) -> None:
         )
 
 
-def _check_order(graph: Graph, lowered: list[Lowered | Alias]) -> None:
+def _check_order(graph: Graph, lowered: list[tuple[Lowered, ...] | Alias]) -> None:
     """Refuse a graph that reads a tensor, or ends with one, before an operator has computed it."""
     computed = set(graph.inputs) | {
         tensor.index for tensor in graph.tensors if tensor.variable or tensor.data is not None
     }
     for operator, result in zip(graph.operators, lowered, strict=True):
-        for index in (result.input,) if isinstance(result, Alias) else result.inputs:
+        read = [result.input] if isinstance(result, Alias) else [index for call in result for index in call.inputs]
+        for index in read:
             if index is not None and index not in computed:
                 raise UserError(f"operator {operator.index} {operator.name} reads tensor {index}, not computed yet")
         computed.update(operator.outputs)
@@ -92,7 +97,7 @@ def _check_order(graph: Graph, lowered: list[Lowered | Alias]) -> None:
             raise UserError(f"no operator computes the model's output, tensor {index}")
 
 
-def _homes(graph: Graph, lowered: list[Lowered | Alias]) -> dict[int, str]:
+def _homes(graph: Graph, lowered: list[tuple[Lowered, ...] | Alias]) -> dict[int, str]:
     """Tensor index -> name of the buffer whose memory it uses; constants have none."""
     home = {index: _name(index) for index in graph.inputs}
     home |= {tensor.index: _name(tensor.index) for tensor in graph.tensors if tensor.variable}

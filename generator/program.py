@@ -70,11 +70,12 @@ class Step:
     scratch: str | None = None
     lead: Mapping[int, int] = field(default_factory=dict)
     macs: int = 0
+    part: int = 0  # of the operator, where it takes several calls
 
     @property
     def name(self) -> str:
         """The C name of the parameter struct."""
-        return f"op{self.operator}"
+        return f"op{self.operator}" + (f"_{self.part}" if self.part else "")
 
     def constant_name(self, parameter: str) -> str:
         return f"{self.name}_{parameter}"

@@ -1,8 +1,8 @@
 """The operators the ahead-of-time compiler knows: one module each, listed here.
 
 A module has two functions. ``reject(graph, operator)`` returns the reason why this use of the operator cannot be
-compiled, or None. ``lower(graph, operator)`` returns a `Lowered` kernel call, or an `Alias` where the output is the
-input under another shape; it is called only for operators that were not rejected.
+compiled, or None. ``lower(graph, operator)`` returns a `Lowered` kernel call or several, or an `Alias` where the output
+is the input under another shape; it is called only for operators that were not rejected.
 """
 
 from typing import Protocol
@@ -15,11 +15,10 @@ from generator.ops import (
     dequantize,
     fully_connected,
     lookup,
+    movement,
     pool_2d,
     quantize,
-    reshape,
     softmax,
-    variable,
 )
 from generator.ops.lowered import Alias, Lowered
 
@@ -29,17 +28,23 @@ __all__ = ["REGISTRY", "Alias", "Lowered", "OperatorModule"]
 class OperatorModule(Protocol):
     def reject(self, graph: Graph, operator: Operator) -> str | None: ...
 
-    def lower(self, graph: Graph, operator: Operator) -> Lowered | Alias: ...
+    def lower(self, graph: Graph, operator: Operator) -> Lowered | tuple[Lowered, ...] | Alias: ...
 
 
 REGISTRY: dict[str, OperatorModule] = {
     "ADD": binary,
-    "ASSIGN_VARIABLE": variable,
+    "ASSIGN_VARIABLE": movement,
     "AVERAGE_POOL_2D": pool_2d,
+    "BATCH_TO_SPACE_ND": movement,
+    "BROADCAST_TO": movement,
+    "CONCATENATION": movement,
     "CONV_2D": conv_2d,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "DEPTH_TO_SPACE": movement,
     "DEQUANTIZE": dequantize,
     "DIV": binary,
+    "EXPAND_DIMS": movement,
+    "FILL": movement,
     "FULLY_CONNECTED": fully_connected,
     "HARD_SWISH": lookup,
     "LEAKY_RELU": lookup,
@@ -48,13 +53,27 @@ REGISTRY: dict[str, OperatorModule] = {
     "MAX_POOL_2D": pool_2d,
     "MINIMUM": binary,
     "MUL": binary,
+    "PACK": movement,
+    "PAD": movement,
+    "PADV2": movement,
     "QUANTIZE": quantize,
-    "READ_VARIABLE": variable,
+    "READ_VARIABLE": movement,
     "RELU": lookup,
     "RELU6": lookup,
-    "RESHAPE": reshape,
+    "RESHAPE": movement,
+    "REVERSE_V2": movement,
+    "SLICE": movement,
     "SOFTMAX": softmax,
+    "SPACE_TO_BATCH_ND": movement,
+    "SPACE_TO_DEPTH": movement,
+    "SPLIT": movement,
+    "SPLIT_V": movement,
     "SQUARED_DIFFERENCE": binary,
+    "SQUEEZE": movement,
+    "STRIDED_SLICE": movement,
     "SUB": binary,
     "TANH": lookup,
+    "TRANSPOSE": movement,
+    "UNPACK": movement,
+    "ZEROS_LIKE": movement,
 }

@@ -9,7 +9,10 @@ from generator.program import Value
 
 @dataclass(frozen=True)
 class Lowered:
-    """A call ``kernel(&parameters, inputs..., outputs..., scratch)`` that computes all outputs of the operator.
+    """A call ``kernel(&parameters, inputs..., outputs..., scratch)`` that computes the tensors ``outputs``.
+
+    ``outputs`` None stands for all of the operator's. An operator may need several calls, each of which writes an
+    output or a part of one.
 
     ``struct`` is the C type of the parameters, declared with the kernel in ``header``. ``inputs`` are tensor indices,
     None for an absent optional one; constant tensors and variable ones may be among them (a variable one is passed as
@@ -29,6 +32,7 @@ class Lowered:
     read_past: int = 0
     scratch_bytes: int = 0
     lead: Mapping[int, int] = field(default_factory=dict)
+    outputs: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
