@@ -66,8 +66,8 @@ def check(parts: list[Copy | Fill]) -> None:
 def lower_parts(parts: list[Copy | Fill]) -> tuple[Lowered, ...] | Alias:
     """The kernel calls, or an alias where a whole tensor is copied as it is."""
     if len(parts) == 1 and isinstance(parts[0], Copy) and _is_everything(parts[0]):
-        source = parts[0].source.tensor
-        if source.data is None and not source.variable:
+        source, target = parts[0].source.tensor, parts[0].target.tensor
+        if source.data is None and not source.variable and not target.variable:
             return Alias(source.index)
     return tuple(_lower_copy(part) if isinstance(part, Copy) else _lower_fill(part) for part in parts)
 
