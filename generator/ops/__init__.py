@@ -18,6 +18,7 @@ from generator.ops import (
     movement,
     pool_2d,
     quantize,
+    reduce,
     softmax,
 )
 from generator.ops.lowered import Alias, Lowered
@@ -51,6 +52,7 @@ REGISTRY: dict[str, OperatorModule] = {
     "LOGISTIC": lookup,
     "MAXIMUM": binary,
     "MAX_POOL_2D": pool_2d,
+    "MEAN": reduce,
     "MINIMUM": binary,
     "MUL": binary,
     "PACK": movement,
@@ -58,6 +60,8 @@ REGISTRY: dict[str, OperatorModule] = {
     "PADV2": movement,
     "QUANTIZE": quantize,
     "READ_VARIABLE": movement,
+    "REDUCE_MAX": reduce,
+    "REDUCE_MIN": reduce,
     "RELU": lookup,
     "RELU6": lookup,
     "RESHAPE": movement,
@@ -72,6 +76,7 @@ REGISTRY: dict[str, OperatorModule] = {
     "SQUEEZE": movement,
     "STRIDED_SLICE": movement,
     "SUB": binary,
+    "SUM": reduce,
     "TANH": lookup,
     "TRANSPOSE": movement,
     "UNPACK": movement,
