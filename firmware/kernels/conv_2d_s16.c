@@ -2,6 +2,22 @@
 
 #include "window.h"
 
+#define SHORT 256 // products that a 32-bit sum holds: each is at most 2^22
+
+// Not inlined, so that its loops have the registers.
+__attribute__((noinline)) static int64_t dot(const int16_t *in, const int8_t *weights, int32_t count) {
+    int64_t sum = 0;
+    while (count > 0) {
+        int32_t part = 0;
+        const int16_t *end = in + (count < SHORT ? count : SHORT);
+        for (count -= SHORT; in != end; in++, weights++) {
+            part += *in * *weights;
+        }
+        sum += part;
+    }
+    return sum;
+}
+
 // One output channel of the window whose first tap is at row y and column x.
 static int64_t sum_window(const Conv2dS16 *layer, const int16_t *image, const int8_t *weights, int32_t y, int32_t x) {
     const int32_t channels = layer->group_channels, filter_w = layer->filter_w, pixel = layer->input_channels;
@@ -11,11 +27,7 @@ static int64_t sum_window(const Conv2dS16 *layer, const int16_t *image, const in
     for (int32_t row = rows.begin; row < rows.end; row++) {
         for (int32_t column = columns.begin; column < columns.end; column++) {
             const int32_t at = (y + row * layer->dilation_h) * layer->input_w + x + column * layer->dilation_w;
-            const int16_t *in = image + at * pixel;
-            const int8_t *weight = weights + (row * filter_w + column) * channels;
-            for (int32_t channel = 0; channel < channels; channel++) {
-                sum += (int64_t)in[channel] * weight[channel];
-            }
+            sum += dot(image + at * pixel, weights + (row * filter_w + column) * channels, channels);
         }
     }
     return sum;

@@ -76,28 +76,44 @@ typedef struct {
 
 // Expands the windows of `pixels` pixels; returns the position after them.
 __attribute__((noinline)) static Position gather(const Conv2dS8 *layer, Position at, int32_t group, int32_t pixels,
-                                                 uint32_t *columns) {
-    const int32_t column_words = layer->words * PIXELS, row_bytes = layer->row_bytes, rows = layer->filter_h;
-    const int32_t width = layer->input_w, channels = layer->input_channels, step = layer->dilation_h * width * channels;
-    const int32_t last_y = layer->input_h - layer->reach_h, last_x = width - layer->reach_w;
-    int8_t *const stage = (int8_t *)(columns + layer->quads * column_words);
-    for (int32_t i = 0; i < pixels; i++) {
-        uint32_t *column = columns + i / PIXELS * column_words + i % PIXELS;
+                                                 uint32_t *column) {
+    const int32_t words = layer->words, row_bytes = layer->row_bytes, rows = layer->filter_h;
+    const int32_t width = layer->input_w, channels = layer->input_channels, stride = layer->stride_w;
+    const int32_t last_x = width - layer->reach_w, step = layer->dilation_h * width * channels;
+    const bool staged = layer->staged;
+    int8_t *const stage = (int8_t *)(column + layer->quads * words * PIXELS);
+    int32_t lane = 0;
+    while (pixels > 0) { // those of one output row
         const int8_t *image = at.image + group * layer->group_channels;
-        const int32_t y = at.y * layer->stride_h - layer->pad_top, x = at.x * layer->stride_w - layer->pad_left;
-        if (row_bytes == 0 || y < 0 || y > last_y || x < 0 || x > last_x) {
-            stage_window(layer, image, y, x, stage);
-            expand(column, stage, 2 * layer->words);
-        } else if (layer->staged) {
-            stage_rows(image + (y * width + x) * channels, rows, row_bytes, step, stage);
-            expand(column, stage, 2 * layer->words);
-        } else {
-            const int8_t *from = image + (y * width + x) * channels;
-            for (int32_t row = 0; row < rows; row++, from += step) {
-                column = expand(column, from, row_bytes);
+        const int32_t y = at.y * layer->stride_h - layer->pad_top;
+        const bool rows_inside = row_bytes > 0 && y >= 0 && y <= layer->input_h - layer->reach_h;
+        const int32_t end = at.x + pixels < layer->output_w ? at.x + pixels : layer->output_w;
+        int32_t x = at.x * stride - layer->pad_left;
+        pixels -= end - at.x;
+        for (int32_t left = end - at.x; left > 0; left--, x += stride) {
+            const bool inside = rows_inside && x >= 0 && x <= last_x;
+            const int8_t *from = inside ? image + (y * width + x) * channels : NULL;
+            if (inside && !staged) {
+                uint32_t *to = column;
+                for (int32_t row = rows; row > 0; row--, from += step) {
+                    to = expand(to, from, row_bytes);
+                }
+            } else {
+                if (inside) {
+                    stage_rows(from, rows, row_bytes, step, stage);
+                } else {
+                    stage_window(layer, image, y, x, stage);
+                }
+                expand(column, stage, 2 * words);
+            }
+            column++;
+            if (++lane == PIXELS) {
+                lane = 0;
+                column += (words - 1) * PIXELS;
             }
         }
-        if (++at.x == layer->output_w) {
+        at.x = end;
+        if (end == layer->output_w) {
             at.x = 0;
             if (++at.y == layer->output_h) {
                 at.y = 0;
@@ -139,7 +155,7 @@ typedef struct {
 } Ends;
 
 static inline const uint32_t *weights_of(const int32_t *block) {
-    return (const uint32_t *)block + CONV_2D_RECORDS;
+    return (const uint32_t *)block + CONV_2D_HEAD;
 }
 
 // A block's weights times a column, added to its biases; moves on to the next column.
@@ -191,7 +207,7 @@ __attribute__((noinline)) static void compute_columns(const Conv2dS8 *layer, con
                                                       const uint32_t *columns, int32_t count, int8_t *output) {
     const int32_t words = layer->words, channels = layer->output_channels, filters = layer->group_filters;
     const uint32_t *const columns_end = columns + count * words * PIXELS;
-    for (int32_t filter = 0; filter < filters; filter += 2, block += CONV_2D_RECORDS + words) {
+    for (int32_t filter = 0; filter < filters; filter += 2, block += CONV_2D_HEAD + words) {
         const Ends end = {weights_of(block) + (words & ~7), weights_of(block) + words};
         int8_t *to = output + (filter + 2 > filters ? filters - 2 : filter);
         const uint32_t *column = columns;
@@ -224,7 +240,7 @@ static int8_t rescaled(const Conv2dS8 *layer, int32_t sum, const int32_t *record
 __attribute__((noinline)) static void compute_pixels(const Conv2dS8 *layer, const int32_t *block,
                                                      const uint32_t *column, int32_t pixels, int8_t *output) {
     const int32_t words = layer->words, channels = layer->output_channels, filters = layer->group_filters;
-    for (int32_t filter = 0; filter < filters; filter += 2, block += CONV_2D_RECORDS + words) {
+    for (int32_t filter = 0; filter < filters; filter += 2, block += CONV_2D_HEAD + words) {
         const Ends end = {weights_of(block) + (words & ~7), weights_of(block) + words};
         const uint32_t *columns = column;
         const Sums sums = pixels == 1 ? multiply_pixel(block, column, words) : multiply(block, &end, &columns);
@@ -264,7 +280,7 @@ static void clamp_outputs(int8_t *output, int32_t count, int32_t low, int32_t hi
 void conv_2d_s8(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
     const int32_t low = layer->activation_min, high = layer->activation_max;
     const int32_t most = layer->quads * PIXELS, channels = layer->output_channels;
-    const int32_t blocks = (layer->group_filters + 1) / 2 * (CONV_2D_RECORDS + layer->words);
+    const int32_t blocks = (layer->group_filters + 1) / 2 * (CONV_2D_HEAD + layer->words);
     Position at = {input, 0, 0};
     for (int32_t left = layer->pixels; left > 0; left -= most) {
         const int32_t pixels = left < most ? left : most;

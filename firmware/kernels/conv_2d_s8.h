@@ -4,17 +4,18 @@
 
 #include <stdint.h>
 
-// The kernel walks over the output pixels of all images. It expands the inputs of up to CONV_2D_PIXELS * quads of them
-// to columns of int16 in the scratch memory, then computes all their output channels, two channels by four pixels at a
-// time. What it writes is behind what it has read (`lead` in generator/ops/conv_2d.py).
+// The kernel walks over the output pixels of all images. It expands the inputs of CONV_2D_PIXELS * quads of them to
+// columns of int16 in the scratch memory, then computes all their output channels, two channels by four pixels at a
+// time, and so on: its output may begin before its input (`lead` in generator/ops/conv_2d.py).
 //
-// Weights are packed by generator/ops/conv_2d.py: for each group, blocks of two filters. The blocks of a group with an
-// odd number of filters overlap in one filter; a group of one has a block of twice that filter. A block is two records
-// {bias, multiplier, offset, shift} and then, for every four inputs, the weights of inputs 0, 2 of both filters in one
-// word, {first 0, second 0, first 2, second 2}, and those of inputs 1, 3 in the next. Inputs are the filter's rows,
-// columns and channels, padded to a multiple of four with zero weights.
+// Weights are packed by generator/ops/conv_2d.py: for each group, blocks of two filters. The last two blocks of a group
+// with an odd number of filters share one; a group of one filter has a block of twice that. A block begins with the two
+// biases and then, for each filter, {multiplier, offset, right shift} of `requantize_by_offset`, or, for layers it does
+// not fit, {multiplier, left shift, right shift}. Then come the weights: for every four inputs, those of inputs 0 and 2
+// in one word, {first filter 0, second filter 0, first filter 2, second filter 2}, and those of inputs 1 and 3 in the
+// next. The inputs of a filter are its rows, columns and channels, padded to a multiple of four with zero weights.
 #define CONV_2D_PIXELS 4
-#define CONV_2D_RECORDS 8 // words
+#define CONV_2D_HEAD 8 // words of a block before its weights
 
 typedef struct {
     const int32_t *blocks; // the bias has -input zero point x sum of weights added
@@ -30,7 +31,7 @@ typedef struct {
     int32_t reach_h, reach_w; // of the window: (filter - 1) * dilation + 1
     int32_t row_bytes;        // of a row of the window where that is one piece of memory, otherwise 0
     int32_t staged;           // rows are not a multiple of four bytes: they are collected before they are expanded
-    int32_t by_offset;        // records are those of `requantize_by_offset`; otherwise {bias, multiplier, left, right}
+    int32_t by_offset;        // which of the two kinds of rescaling
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
 } Conv2dS8;

@@ -1,137 +1,177 @@
-"""FULLY_CONNECTED: int8 activations and weights, int32 bias, per tensor or per channel."""
+"""FULLY_CONNECTED: int8 (weights int8 or int4, constant or not), int16 (weights int8) and float32."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.graph import Graph, Operator, Tensor
-from generator.ops.lowered import Lowered, reject_unless_per_tensor
-from generator.quantization import (
-    ACTIVATION_BOUNDS,
-    ACTIVATION_NAMES,
-    INT8_MIN,
-    Rescale,
-    activation_range,
-    rescale_of,
+from generator.graph import Graph, Operator
+from generator.ops import conv_2d
+from generator.ops.linear import (
+    Linear,
+    bias_values,
+    folded_bias,
+    linear_of,
+    reject_activation,
+    reject_bias,
+    reject_quantized_weights,
+    reject_range,
+    reject_types,
+    rescales,
+    weight_matrix,
 )
+from generator.ops.lowered import Lowered
+from generator.ops.window import Window
+from generator.quantization import INT8_MAX, INT8_MIN, activation_range
 
 UNITS_PER_BLOCK = 4  # FULLY_CONNECTED_UNITS in firmware/kernels/fully_connected_s8.h
 INPUTS_PER_WORD = 4
-
-
-@dataclass(frozen=True)
-class Layer:
-    """The tensors of one layer: weights [units, depth], bias [units] or None."""
-
-    input: Tensor
-    weights: Tensor
-    bias: Tensor | None
-    output: Tensor
-
-
-def _layer(graph: Graph, operator: Operator) -> Layer | None:
-    source, weights = graph.input(operator, 0), graph.input(operator, 1)
-    if source is None or weights is None:
-        return None
-    return Layer(source, weights, graph.input(operator, 2), graph.output(operator))
+INT4_MIN, INT4_MAX = -8, 7
+BIAS_TOLERANCE = 0.02  # of the output's scale
 
 
 def reject(graph: Graph, operator: Operator) -> str | None:
-    layer = _layer(graph, operator)
+    layer = linear_of(graph, operator)
     if layer is None:
         return "input or weights are missing"
     return (
-        reject_unless_per_tensor(layer.input, "input", "int8")
-        or reject_unless_per_tensor(layer.output, "output", "int8")
+        reject_types(layer)
+        or _reject_shapes(layer)
         or _reject_weights(layer)
-        or _reject_bias(layer)
-        or _reject_options(operator)
+        or reject_bias(layer)
+        or _reject_bias_scale(layer)
+        or reject_activation(operator)
+        or _reject_format(operator)
         or _reject_range(layer)
     )
 
 
-def _reject_weights(layer: Layer) -> str | None:
-    weights = layer.weights
-    if weights.data is None:
-        return "weights are not a constant"
-    if weights.dtype != "int8" or weights.quantization is None:
-        return f"weights are {weights.dtype}, supported is quantised int8"
+def _reject_shapes(layer: Linear) -> str | None:
+    weights, source, target = layer.weights, layer.input, layer.output
     if len(weights.shape) != 2:
         return f"weights have the shape {list(weights.shape)}, supported is [units, depth]"
-    if np.any(weights.quantization.zero_points):
-        return "weights have a zero point other than 0"
     units, depth = weights.shape
-    if weights.quantization.per_channel and (
-        weights.quantization.axis != 0 or len(weights.quantization.scales) != units
-    ):
-        return "weights are quantised along another axis than the units"
-    if units == 0 or depth == 0 or layer.input.elements % depth or not layer.input.elements:
-        return f"input {layer.input} does not fit weights {list(weights.shape)}"
-    if layer.output.elements != layer.input.elements // depth * units:
-        return f"output {layer.output} does not fit input {layer.input} and weights {list(weights.shape)}"
+    if units == 0 or depth == 0 or source.elements % depth or not source.elements:
+        return f"input {source} does not fit weights {list(weights.shape)}"
+    if target.elements != source.elements // depth * units or target.shape[-1] != units:
+        return f"output {target} does not fit input {source} and weights {list(weights.shape)}"
     return None
 
 
-def _reject_bias(layer: Layer) -> str | None:
-    if layer.bias is None:
+def _reject_weights(layer: Linear) -> str | None:
+    weights = layer.weights
+    if weights.data is None and weights.dtype != "int8":
+        return f"weights are {weights.dtype} and not a constant"
+    if weights.data is None and layer.dtype != "int8":
+        return f"weights are not a constant, which is supported for int8 input only, not for {layer.dtype}"
+    quantization = weights.quantization
+    if quantization is None or layer.dtype == "float32":
         return None
-    if layer.bias.data is None or layer.bias.dtype != "int32":
-        return "bias is not a constant int32 tensor"
-    if layer.bias.elements != layer.weights.shape[0]:
-        return f"bias has {layer.bias.elements} values for {layer.weights.shape[0]} units"
+    if quantization.per_channel:
+        if weights.dtype == "int4":
+            return "weights are int4 and quantised per channel"
+        return reject_quantized_weights(layer)
+    if weights.dtype == "int4" and not INT4_MIN <= quantization.zero_point <= INT4_MAX:
+        return f"weights are int4 with the zero point {quantization.zero_point}"
+    if layer.dtype == "int16" and quantization.zero_point:
+        return "weights have a zero point other than 0 for an input of int16"
     return None
 
 
-def _reject_options(operator: Operator) -> str | None:
-    activation = operator.options.get("activation", 0)
-    if activation not in ACTIVATION_BOUNDS:
-        known = activation < len(ACTIVATION_NAMES)
-        return f"fused activation {ACTIVATION_NAMES[activation] if known else activation} is not supported"
+def _reject_bias_scale(layer: Linear) -> str | None:
+    """Refuse what TensorFlow Lite Micro refuses for per-tensor weights: a bias whose scale is not that of the products.
+
+    Source: ``GetQuantizedConvolutionMultipler``, tensorflow/lite/kernels/kernel_util.cc.
+    """
+    source, weights, target = layer.input.quantization, layer.weights.quantization, layer.output.quantization
+    if layer.bias is None or source is None or weights is None or target is None or weights.per_channel:
+        return None
+    given = layer.bias.quantization
+    product = float(source.scale) * float(weights.scale)
+    bias_scale = float(given.scale) if given is not None else 0.0
+    if abs(product - bias_scale) / float(target.scale) > BIAS_TOLERANCE:
+        return f"bias has the scale {bias_scale:g}, that of input times weights is {product:g}"
+    return None
+
+
+def _reject_format(operator: Operator) -> str | None:
     if operator.options.get("weights_format", 0) != 0:
         return "shuffled weights are not supported"
     return None
 
 
-def _reject_range(layer: Layer) -> str | None:
-    """Refuse what the 32-bit accumulator could overflow with: there the reference result is undefined."""
-    reach = np.abs(_constant_weights(layer).astype(np.int64)).sum(axis=1) * -INT8_MIN
-    if np.any(np.abs(_folded_bias(layer)) + reach >= 2**31):
+def _reject_range(layer: Linear) -> str | None:
+    if layer.dtype == "int8" and _symmetric(layer) is None:
+        return _reject_any_range(layer)
+    return reject_range(_symmetric(layer) or layer)
+
+
+def _reject_any_range(layer: Linear) -> str | None:
+    """As `reject_range`, for weights of any value."""
+    assert layer.input.quantization is not None
+    assert layer.weights.quantization is not None
+    spans = [
+        max(INT8_MAX - zero_point, zero_point - INT8_MIN)
+        for zero_point in (layer.input.quantization.zero_point, layer.weights.quantization.zero_point)
+    ]
+    if np.max(np.abs(bias_values(layer))) + spans[0] * spans[1] * layer.weights.shape[1] >= 2**31:
         return "its accumulator can overflow 32 bits"
     try:
-        _rescales(layer)
+        rescales(layer)
     except ValueError as error:
         return str(error)
     return None
 
 
-def _constant_weights(layer: Layer) -> NDArray[np.int8]:
-    """[units, depth]"""
-    assert layer.weights.data is not None
-    weights: NDArray[np.int8] = layer.weights.data
-    return weights
+def _symmetric(layer: Linear) -> Linear | None:
+    """The layer with constant weights without a zero point, or None if they are no constant or do not fit int8 so."""
+    quantization = layer.weights.quantization
+    if layer.weights.data is None or quantization is None:
+        return None
+    if not np.any(quantization.zero_points):
+        return layer
+    shifted = weight_matrix(layer).astype(np.int64) - quantization.zero_point
+    if shifted.min() < INT8_MIN or shifted.max() > INT8_MAX:
+        return None
+    plain = replace(quantization, zero_points=np.zeros_like(quantization.zero_points))
+    return replace(
+        layer, weights=replace(layer.weights, dtype="int8", data=shifted.astype(np.int8), quantization=plain)
+    )
 
 
-def _folded_bias(layer: Layer) -> NDArray[np.int64]:
-    """[units], with -input zero point x row sum of the weights added."""
-    assert layer.input.quantization is not None
-    sums: NDArray[np.int64] = _constant_weights(layer).astype(np.int64).sum(axis=1)
-    bias = -layer.input.quantization.zero_point * sums
-    if layer.bias is not None and layer.bias.data is not None:
-        bias += layer.bias.data.reshape(-1)
-    return bias
+def lower(graph: Graph, operator: Operator) -> Lowered:
+    layer = linear_of(graph, operator)
+    assert layer is not None
+    activation = operator.options.get("activation", 0)
+    batches = layer.input.elements // layer.weights.shape[1]
+    if layer.dtype == "int8":
+        symmetric = _symmetric(layer)
+        if symmetric is None:
+            return _lower_any(layer, activation)
+        if batches == 1 or symmetric.input.data is not None:
+            return _lower_int8(symmetric, activation)
+        return conv_2d.lower_int8(*_as_convolution(symmetric), activation)
+    if layer.dtype == "int16":
+        return conv_2d.lower_int16(*_as_convolution(layer), activation)
+    return conv_2d.lower_float32(*_as_convolution(layer), activation)
 
 
-def _rescales(layer: Layer) -> tuple[Rescale, ...]:
-    """Input scale x weight scale / output scale in float64, one per unit or one in all.
+def _as_convolution(layer: Linear) -> tuple[Linear, Window]:
+    """The same as a 1 x 1 convolution of an image of ``batches`` pixels."""
+    units, depth = layer.weights.shape
+    batches = layer.input.elements // depth
+    convolution = replace(
+        layer,
+        input=replace(layer.input, shape=(1, batches, 1, depth)),
+        weights=replace(layer.weights, shape=(units, 1, 1, depth)),
+        output=replace(layer.output, shape=(1, batches, 1, units)),
+    )
+    return convolution, Window(1, 1, 1, 1, 1, 1, 0, 0, batches, 1)
 
-    Source: ``CalculateOpDataFullyConnected``, tensorflow/lite/micro/kernels/fully_connected_common.cc.
-    """
-    assert layer.input.quantization is not None
-    assert layer.weights.quantization is not None
-    assert layer.output.quantization is not None
-    source, target = float(layer.input.quantization.scale), float(layer.output.quantization.scale)
-    return tuple(rescale_of(source * float(scale) / target) for scale in layer.weights.quantization.scales)
+
+def _lead(layer: Linear, last: int) -> int:
+    """`Lowered.lead` of a kernel that computes batch by batch, reading its input again for every ``last`` units."""
+    return conv_2d.lead_bytes(*_as_convolution(layer), 1, last)
 
 
 def pack_weights(weights: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -147,28 +187,27 @@ def padded_depth(depth: int) -> int:
     return -(-depth // INPUTS_PER_WORD) * INPUTS_PER_WORD
 
 
-def lower(graph: Graph, operator: Operator) -> Lowered:
-    layer = _layer(graph, operator)
-    assert layer is not None
+def _lower_int8(layer: Linear, activation: int) -> Lowered:
     output = layer.output.quantization
     assert output is not None
-    weights = _constant_weights(layer)
+    weights = weight_matrix(layer)
     units, depth = weights.shape
-    minimum, maximum = activation_range(operator.options.get("activation", 0), output)
-    rescales = _rescales(layer)
+    minimum, maximum = activation_range(activation, output)
+    factors = rescales(layer)
+    last = (units - 1) % UNITS_PER_BLOCK + 1
     return Lowered(
         kernel="fully_connected_s8",
         header="kernels/fully_connected_s8.h",
         struct="FullyConnected",
         parameters={
             "weights": pack_weights(weights),
-            "bias": np.pad(_folded_bias(layer), (0, -units % UNITS_PER_BLOCK)).astype(np.int32),
-            "rescale": rescales,
+            "bias": np.pad(folded_bias(layer), (0, -units % UNITS_PER_BLOCK)).astype(np.int32),
+            "rescale": factors,
             "batches": layer.input.elements // depth,
             "depth": padded_depth(depth),
             "input_stride": depth,
             "units": units,
-            "per_channel": len(rescales) > 1,
+            "per_channel": len(factors) > 1,
             "output_zero_point": output.zero_point,
             "activation_min": minimum,
             "activation_max": maximum,
@@ -176,4 +215,36 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
         inputs=(layer.input.index,),
         macs=layer.input.elements * units,
         read_past=padded_depth(depth) - depth,
+        lead={0: _lead(layer, last)},
+    )
+
+
+def _lower_any(layer: Linear, activation: int) -> Lowered:
+    source, weights, output = layer.input.quantization, layer.weights.quantization, layer.output.quantization
+    assert source is not None
+    assert weights is not None
+    assert output is not None
+    units, depth = layer.weights.shape
+    minimum, maximum = activation_range(activation, output)
+    factors = rescales(layer)
+    return Lowered(
+        kernel="fully_connected_s8_any",
+        header="kernels/fully_connected_s8_any.h",
+        struct="FullyConnectedAny",
+        parameters={
+            "bias": bias_values(layer).astype(np.int32),
+            "rescale": factors,
+            "batches": layer.input.elements // depth,
+            "depth": depth,
+            "units": units,
+            "per_channel": len(factors) > 1,
+            "input_zero_point": source.zero_point,
+            "weights_zero_point": 0 if weights.per_channel else weights.zero_point,
+            "output_zero_point": output.zero_point,
+            "activation_min": minimum,
+            "activation_max": maximum,
+        },
+        inputs=(layer.input.index, layer.weights.index),
+        macs=layer.input.elements * units,
+        lead={0: _lead(layer, 1)},
     )

@@ -1,9 +1,7 @@
 """Which models are refused, and with which words."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from common.benchmark import load_benchmark
@@ -44,36 +42,6 @@ def test_every_offending_operator_is_listed(tmp_path: Path) -> None:
     assert "operator 2 HASHTABLE_FIND: no kernel" in message
     assert "RESHAPE:" not in message
     assert f"supported: {', '.join(REGISTRY)}" in message
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"input": {"dtype": "float32", "scales": []}}, "input is float32, supported is int8"),
-        ({"input": {"dtype": "int16"}}, "input is int16, supported is int8"),
-        ({"input": {"scales": []}}, "input has no quantisation"),
-        (
-            {"output": {"scales": [0.1, 0.2, 0.3], "zero_points": [0, 0, 0], "axis": 1}},
-            "output is quantised per channel",
-        ),
-        ({"weights": {"data": None}}, "weights are not a constant"),
-        ({"weights": {"zero_points": [3]}}, "zero point other than 0"),
-        ({"weights": {"scales": [0.1] * 5, "axis": 1}}, "another axis than the units"),
-        ({"weights": {"shape": (3, 4), "data": np.zeros((3, 4), np.int8)}}, "does not fit weights"),
-        ({"output": {"shape": (1, 4)}}, "does not fit input"),
-        ({"bias": {"shape": (4,), "data": np.zeros(4, np.int32)}}, "bias has 4 values for 3 units"),
-        ({"bias": {"data": np.full(3, 2**31 - 1, np.int32)}}, "can overflow 32 bits"),
-        ({"output": {"scales": [1e-14]}}, "too large"),
-    ],
-)
-def test_fully_connected_refusals(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
-    message = refusal(tmp_path, fully_connected(units=3, depth=5, **changes))
-    assert "operator 0 FULLY_CONNECTED" in message
-    assert words in message
-
-
-def test_unknown_fused_activation(tmp_path: Path) -> None:
-    assert "fused activation TANH" in refusal(tmp_path, fully_connected(units=3, depth=5, activation=4))
 
 
 def test_an_output_nobody_computes_is_refused(tmp_path: Path) -> None:

@@ -75,7 +75,9 @@ class Case:
             "dilation_w": self.dilation[1],
             "depth_multiplier": self.multiplier,
         }
-        operator = OperatorSpec("DEPTHWISE_CONV_2D", [0, 1, 2] if self.with_bias else [0, 1], [3], self.activation, options)
+        operator = OperatorSpec(
+            "DEPTHWISE_CONV_2D", [0, 1, 2] if self.with_bias else [0, 1], [3], self.activation, options
+        )
         return build_model(list(tensors.values()), [operator], [0], [3])
 
     def inputs(self, count: int = 3) -> list[list[NDArray[Any]]]:
