@@ -52,6 +52,14 @@ static inline int32_t squared_difference(const Binary *p, int32_t a, int32_t b) 
     return finish(p, difference * difference);
 }
 
+// first_rescale is for inputs of at least 0, second_rescale for products with the slope.
+static inline int32_t prelu(const Binary *p, int32_t a, int32_t slope) {
+    int32_t x = a - p->first_zero_point;
+    int32_t scaled =
+        x >= 0 ? requantize(x, p->first_rescale) : requantize(x * (slope - p->second_zero_point), p->second_rescale);
+    return clamp(scaled + p->output_zero_point, p->activation_min, p->activation_max);
+}
+
 static inline float clamp_f32(const Binary *p, float x) {
     return x < p->low_f32 ? p->low_f32 : x > p->high_f32 ? p->high_f32 : x;
 }
@@ -61,6 +69,7 @@ KERNEL(sub_s8, int8_t, finish(&p, common_a(&p, a) - common_b(&p, b)))
 KERNEL(mul_s8, int8_t, product(&p, a, b))
 KERNEL(maximum_s8, int8_t, a > b ? a : b)
 KERNEL(minimum_s8, int8_t, a < b ? a : b)
+KERNEL(prelu_s8, int8_t, prelu(&p, a, b))
 KERNEL(squared_difference_s8, int8_t, squared_difference(&p, a, b))
 
 KERNEL(add_s16, int16_t, finish(&p, common_a(&p, a) + common_b(&p, b)))
@@ -84,3 +93,4 @@ KERNEL(div_f32, float, clamp_f32(&p, a / b))
 KERNEL(maximum_f32, float, a > b ? a : b)
 KERNEL(minimum_f32, float, a < b ? a : b)
 KERNEL(squared_difference_f32, float, (a - b) * (a - b))
+KERNEL(prelu_f32, float, a >= 0.0f ? a : a * b)

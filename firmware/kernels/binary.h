@@ -24,6 +24,7 @@ void mul_s8(const Binary *layer, const int8_t *first, const int8_t *second, int8
 void maximum_s8(const Binary *layer, const int8_t *first, const int8_t *second, int8_t *output);
 void minimum_s8(const Binary *layer, const int8_t *first, const int8_t *second, int8_t *output);
 void squared_difference_s8(const Binary *layer, const int8_t *first, const int8_t *second, int8_t *output);
+void prelu_s8(const Binary *layer, const int8_t *first, const int8_t *second, int8_t *output);
 
 void add_s16(const Binary *layer, const int16_t *first, const int16_t *second, int16_t *output);
 void sub_s16(const Binary *layer, const int16_t *first, const int16_t *second, int16_t *output);
@@ -45,5 +46,6 @@ void div_f32(const Binary *layer, const float *first, const float *second, float
 void maximum_f32(const Binary *layer, const float *first, const float *second, float *output);
 void minimum_f32(const Binary *layer, const float *first, const float *second, float *output);
 void squared_difference_f32(const Binary *layer, const float *first, const float *second, float *output);
+void prelu_f32(const Binary *layer, const float *first, const float *second, float *output);
 
 #endif

@@ -1,4 +1,4 @@
-"""ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE of two tensors, with broadcasting up to five dimensions."""
+"""Elementwise operators of two tensors, with broadcasting up to five dimensions."""
 
 from dataclasses import dataclass
 from math import prod
@@ -25,6 +25,7 @@ DTYPES = {
     "MAXIMUM": ("int8", "int16", "int32", "float32"),
     "MINIMUM": ("int8", "int16", "int32", "float32"),
     "MUL": ("int8", "int16", "int32", "float32"),
+    "PRELU": ("int8", "float32"),
     "SQUARED_DIFFERENCE": ("int8", "int32", "float32"),
     "SUB": ("int8", "int16", "int32", "float32"),
 }
@@ -125,6 +126,8 @@ def _parameters(operator: Operator, first: Tensor, second: Tensor, target: Tenso
     a, b, c = (float(tensor.quantization.scale) for tensor in (first, second, target) if tensor.quantization)
     if operator.name == "MUL":
         return {**zero_points, "output_rescale": rescale_of(a * b / c)}
+    if operator.name == "PRELU":  # tensorflow/lite/micro/kernels/prelu_common.cc
+        return {**zero_points, "first_rescale": rescale_of(a / c), "second_rescale": rescale_of(a * b / c)}
     largest = 2 * max(a, b)
     if operator.name == "SQUARED_DIFFERENCE":
         shift = DIFFERENCE_LEFT_SHIFT

@@ -1,4 +1,4 @@
-"""Elementwise functions of one int8 tensor: a table of all 256 results, computed here exactly."""
+"""Elementwise functions of one tensor: of int8 a table of all 256 results, computed here exactly."""
 
 import math
 from collections.abc import Callable
@@ -7,6 +7,7 @@ import numpy as np
 
 from generator import fixed_point
 from generator.graph import Graph, Operator, Quantization
+from generator.ops import unary_f32
 from generator.ops.lowered import Lowered, reject_unless_per_tensor
 from generator.quantization import INT8_MAX, INT8_MIN, Rescale, quantize_value, rescale_of
 
@@ -138,6 +139,8 @@ def reject(graph: Graph, operator: Operator) -> str | None:
     source, target = graph.input(operator, 0), graph.output(operator)
     if source is None:
         return "it has no input"
+    if source.dtype == "float32":
+        return unary_f32.reject(graph, operator)
     if source.elements != target.elements:
         return f"it turns {source} into {target}"
     reason = reject_unless_per_tensor(source, "input", "int8") or reject_unless_per_tensor(target, "output", "int8")
@@ -161,6 +164,8 @@ def table(graph: Graph, operator: Operator) -> np.ndarray:
 
 def lower(graph: Graph, operator: Operator) -> Lowered:
     source = graph.tensors[operator.inputs[0]]
+    if source.dtype == "float32":
+        return unary_f32.lower(graph, operator)
     return Lowered(
         kernel="lookup_s8",
         header="kernels/lookup.h",

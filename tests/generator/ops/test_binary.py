@@ -55,7 +55,7 @@ def scales_of(name: str, rng: np.random.Generator, dtype: str) -> list[float]:
         return [0.05] * 3
     a, b = 10 ** rng.uniform(-3, 0, 2)
     size = 256 if dtype == "int8" else 65536
-    reach = {"MUL": a * b * size, "SQUARED_DIFFERENCE": (a + b) ** 2 * size}.get(name, a + b)
+    reach = {"MUL": a * b * size, "PRELU": a * b * size, "SQUARED_DIFFERENCE": (a + b) ** 2 * size}.get(name, a + b)
     return [a, b, reach * rng.uniform(0.1, 2)]
 
 
@@ -84,7 +84,7 @@ def test_quantised(
         for shape, scale, zero_point in zip(shapes, scales_of(name, rng, dtype), zero_points, strict=True)
     ]
     constant = values(rng, pair[1], dtype) if with_constant else None
-    plain = name in ("MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE")
+    plain = name in ("MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU")
     model = model_of(name, tensors, 0 if plain else activation, constant=constant)
     inputs = [[values(rng, shape, dtype) for shape in (pair[:1] if with_constant else pair)] for _ in range(4)]
     assert_equals_oracle(model, inputs)
@@ -95,7 +95,7 @@ def test_quantised(
 def test_integers_and_floats(name: str, dtype: str, pair: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     rng = np.random.default_rng(0)
     shapes = (*pair, np.broadcast_shapes(*pair))
-    plain = name in ("MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE")
+    plain = name in ("MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU")
     for activation in (0,) if dtype == "int32" or plain else (0, 1, 2, 3):
         model = model_of(name, [TensorSpec(shape, dtype) for shape in shapes], activation)
         inputs = [[values(rng, shape, dtype) for shape in pair] for _ in range(3)]
