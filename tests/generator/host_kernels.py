@@ -21,9 +21,10 @@ from pycparser import c_ast, c_generator
 
 from common.oracle import ORACLE_ARENA_BYTES
 from common.paths import BUILD, FIRMWARE
+from generator.graph import Graph
 from generator.importer import parse_graph
 from generator.lower import lower
-from generator.plan import Plan, plan
+from generator.plan import Plan, check_plan, plan
 from generator.program import Program, Value, is_constant
 from generator.quantization import Rescale
 
@@ -167,8 +168,14 @@ def _dtype(name: str) -> np.dtype[Any]:
 
 
 def host_program(model: bytes, dsp: bool) -> HostProgram:
-    program = lower(parse_graph(model, "model"))
-    return HostProgram(program, plan(program), dsp)
+    return host_graph(parse_graph(model, "model"), dsp)
+
+
+def host_graph(graph: Graph, dsp: bool) -> HostProgram:
+    program = lower(graph)
+    memory = plan(program)
+    check_plan(program, memory)
+    return HostProgram(program, memory, dsp)
 
 
 def oracle_outputs(model: bytes, inputs: Sequence[Sequence[NDArray[Any]]]) -> list[list[NDArray[Any]]]:
@@ -185,7 +192,9 @@ def oracle_outputs(model: bytes, inputs: Sequence[Sequence[NDArray[Any]]]) -> li
     return results
 
 
-def assert_equals_oracle(model: bytes, inputs: Sequence[Sequence[NDArray[Any]]], *, rtol: float = 0) -> None:
+def assert_equals_oracle(
+    model: bytes, inputs: Sequence[Sequence[NDArray[Any]]], *, rtol: float = 0, graph: Graph | None = None
+) -> None:
     """Both flavours of the kernels give the oracle's outputs bit for bit, inference after inference.
 
     ``inputs``: for each inference one array per model input. ``rtol``: tolerance for float outputs relative to their
@@ -193,7 +202,7 @@ def assert_equals_oracle(model: bytes, inputs: Sequence[Sequence[NDArray[Any]]],
     """
     wanted = oracle_outputs(model, inputs)
     for dsp in (False, True):
-        machine = host_program(model, dsp)
+        machine = host_program(model, dsp) if graph is None else host_graph(graph, dsp)
         for number, (values, expected) in enumerate(zip(inputs, wanted, strict=True)):
             for position, (got, want) in enumerate(zip(machine.run(values), expected, strict=True)):
                 where = f"dsp={dsp}, inference {number}, output {position}"
