@@ -22,7 +22,10 @@ INTERRUPTED = 130  # the shell's exit code for Ctrl-C
 
 BOARD_HELP = f"board folder below boards/ (default {DEFAULT_BOARD})"
 BENCH_HELP = f"benchmark: a file below benchmarks/ (default {DEFAULT_BENCH})"
-MODEL_HELP = "a .tflite model instead of the one shipped for the benchmark"
+MODEL_HELP = (
+    "a .tflite model; without --bench, my_model.toml beside my_model.tflite or the model itself describes its use"
+)
+DATA_HELP = "folder with inputs (<DIR>/<model id>/y_labels.csv and .bin files); default: synthetic ones"
 RUNTIME_HELP = f"how the model runs: aot, compiled ahead of time (default {DEFAULT_RUNTIME})"
 PORT_HELP = (
     "serial device, socket://host:port, rfc2217://host:port or virtual (default: the plugged-in board, else virtual)"
@@ -50,22 +53,28 @@ def friendly(function: Callable[..., None]) -> Callable[..., None]:
 def _build(
     board: str | None = None, bench: str | None = None, model: str | None = None, runtime: str | None = None
 ) -> Any:
-    from common.benchmark import load_benchmark
     from common.board import load_board
     from generator.build import build as build_firmware
+    from generator.choice import choose
     from generator.report import size_table
 
     chosen = load_board(board or DEFAULT_BOARD)
-    benchmark = load_benchmark(bench or DEFAULT_BENCH)
+    choice = choose(bench, Path(model).expanduser() if model else None, DEFAULT_BENCH)
+    benchmark = choice.benchmark
+    if choice.found:
+        say(f"{choice.model.name}: {choice.found}")
     with console.status("building") as status:
         firmware = build_firmware(
             chosen,
             benchmark,
-            Path(model).expanduser() if model else benchmark.model,
+            choice.model,
             runtime or DEFAULT_RUNTIME,
             lambda step: status.update(f"building {benchmark.name} for {chosen.name}: {step}"),
+            choice.notes,
         )
     console.print(size_table(firmware, chosen))
+    for note in firmware.notes:
+        say(f"note: {firmware.model.name}: {note}")
     return firmware
 
 
@@ -132,7 +141,7 @@ def flash(_context: Context, port: str | None = None, via: str | None = None, dr
         "model": MODEL_HELP,
         "runtime": RUNTIME_HELP,
         "port": PORT_HELP,
-        "data": "folder with inputs (<DIR>/ad01/y_labels.csv and .bin files); default: synthetic ones",
+        "data": DATA_HELP,
         "quick": "one short window instead of five of 10 s: not valid for a submission",
     }
 )
@@ -148,7 +157,6 @@ def bench(
     quick: bool = False,
 ) -> None:
     """Time inference of the last build over the serial port; builds first if need be."""
-    from common.benchmark import load_benchmark
     from common.board import load_board
     from harness.run import run_performance
 
@@ -156,7 +164,6 @@ def bench(
     run_performance(
         firmware,
         load_board(firmware.board),
-        load_benchmark(firmware.bench),
         port=port,
         data=Path(data).expanduser() if data else None,
         quick=quick,
@@ -164,17 +171,36 @@ def bench(
     )
 
 
-@task(help={"count": "how many inputs", "seed": "of the random inputs"})
+@task(
+    help={
+        "board": BOARD_HELP,
+        "bench": BENCH_HELP,
+        "model": MODEL_HELP,
+        "runtime": RUNTIME_HELP,
+        "count": "how many random inputs, and at most how many of the data set's",
+        "seed": "of the random inputs",
+        "data": DATA_HELP,
+    }
+)
 @friendly
-def verify(_context: Context, count: str = "300", seed: str = "0") -> None:
-    """Check that the last build's output equals TensorFlow Lite Micro's bit for bit, on the virtual board."""
-    from common.benchmark import load_benchmark
+def verify(
+    _context: Context,
+    board: str | None = None,
+    bench: str | None = None,
+    model: str | None = None,
+    runtime: str | None = None,
+    count: str = "300",
+    seed: str = "0",
+    data: str | None = None,
+) -> None:
+    """Check that all outputs of the last build equal TensorFlow Lite Micro's bit for bit, on the virtual board."""
     from common.board import load_board
     from harness.verify import verify_firmware
 
     inputs, start = _integer("--count", count), _integer("--seed", seed)
-    firmware = _built()
-    verify_firmware(firmware, load_board(firmware.board), load_benchmark(firmware.bench), inputs, start, console)
+    firmware = _built(board, bench, model, runtime)
+    folder = Path(data).expanduser() if data else None
+    verify_firmware(firmware, load_board(firmware.board), folder, inputs, start, console)
 
 
 @task

@@ -5,11 +5,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.benchmark import Benchmark, benchmark_names
 from common.errors import UserError
 from common.files import sha256, write_atomic
 from common.paths import BUILD
 
-SCHEMA = 2
+SCHEMA = 3
+MODEL_FILE = "model.tflite"
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,14 @@ class Firmware:
 
     ``flash_bytes`` is everything programmed into flash, ``ram_bytes`` everything the image reserves in RAM:
     data, bss, tensor arena and stack. ``arena_lower_bound_bytes`` is the largest sum of simultaneously live tensors.
+    ``remembers``: the model has tensors that live from one inference to the next. ``notes``: what a user should know of
+    the model before believing any number.
     """
 
     board: str
-    bench: str
+    benchmark: Benchmark
     runtime: str
     model: ModelInfo
-    baud: int
     elf_sha256: str
     flash_bytes: int
     ram_bytes: int
@@ -50,7 +53,17 @@ class Firmware:
     stack_bytes: int
     tools: dict[str, str]
     steps: tuple[StepInfo, ...]
+    remembers: bool = False
+    notes: tuple[str, ...] = ()
     schema: int = SCHEMA
+
+    @property
+    def bench(self) -> str:
+        return self.benchmark.name
+
+    @property
+    def baud(self) -> int:
+        return self.benchmark.baud
 
     @property
     def folder(self) -> Path:
@@ -66,7 +79,7 @@ class Firmware:
 
     @property
     def model_file(self) -> Path:
-        return self.folder / "model.tflite"
+        return self.folder / MODEL_FILE
 
 
 def build_folder(board: str, bench: str) -> Path:
@@ -75,8 +88,8 @@ def build_folder(board: str, bench: str) -> Path:
 
 def save_firmware(firmware: Firmware) -> None:
     """Write ``build.json`` and remember this build as the last one."""
-    text = json.dumps(dataclasses.asdict(firmware), indent=2) + "\n"
-    write_atomic(firmware.folder / "build.json", text)
+    data = dataclasses.asdict(firmware) | {"benchmark": firmware.benchmark.to_json()}
+    write_atomic(firmware.folder / "build.json", json.dumps(data, indent=2) + "\n")
     write_atomic(BUILD / "last.json", json.dumps({"board": firmware.board, "bench": firmware.bench}) + "\n")
 
 
@@ -87,7 +100,8 @@ def load_firmware(board: str, bench: str) -> Firmware:
         UserError: there is no such build, or it is damaged.
     """
     path = build_folder(board, bench) / "build.json"
-    again = f"run `invoke build --board {board} --bench {bench}`"
+    what = f"--bench {bench}" if bench in benchmark_names() else "--model FILE"
+    again = f"run `invoke build --board {board} {what}`"
     if not path.is_file():
         raise UserError(f"no build for {board}/{bench}; {again}")
     try:
@@ -95,7 +109,13 @@ def load_firmware(board: str, bench: str) -> Firmware:
         if data["schema"] != SCHEMA:
             raise ValueError(f"schema {data['schema']}")
         firmware = Firmware(
-            **{**data, "model": ModelInfo(**data["model"]), "steps": tuple(StepInfo(**step) for step in data["steps"])}
+            **{
+                **data,
+                "benchmark": Benchmark.from_json(data["benchmark"], path.with_name(MODEL_FILE)),
+                "model": ModelInfo(**data["model"]),
+                "steps": tuple(StepInfo(**step) for step in data["steps"]),
+                "notes": tuple(data["notes"]),
+            }
         )
         intact = sha256(firmware.elf) == firmware.elf_sha256
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -4,14 +4,15 @@ import hashlib
 import math
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
 from common import __version__
-from common.artifact import Firmware, ModelInfo, StepInfo, build_folder, save_firmware
-from common.benchmark import Benchmark
+from common.artifact import MODEL_FILE, Firmware, ModelInfo, StepInfo, build_folder, save_firmware
+from common.benchmark import ELEMENT_BYTES, MSE, Benchmark
 from common.board import Board
 from common.errors import UserError
 from common.files import sha256, write_atomic
@@ -19,15 +20,19 @@ from generator import platformio
 from generator.importer import parse_graph, read_model
 from generator.lower import lower
 from generator.plan import Plan, plan
-from generator.program import Program
+from generator.program import Port, Program
 from generator.render import STACK_BYTES, ram_region, write_project
 
 RUNTIMES = ("aot",)
 Report = Callable[[str], None]
 
 
-def build(board: Board, benchmark: Benchmark, model: Path, runtime: str, report: Report) -> Firmware:
+def build(
+    board: Board, benchmark: Benchmark, model: Path, runtime: str, report: Report, notes: tuple[str, ...] = ()
+) -> Firmware:
     """Build the firmware that runs ``model`` as ``benchmark`` on ``board``, below ``build/<board>/<bench>/``.
+
+    ``notes`` are kept with it, see `Firmware`.
 
     The folder's ``firmware.*`` and ``build.json`` change only when everything succeeded.
 
@@ -43,7 +48,7 @@ def build(board: Board, benchmark: Benchmark, model: Path, runtime: str, report:
     check_ports(program, benchmark, model)
     report("planning memory")
     memory = plan(program)
-    check_fit(program, memory, board)
+    check_fit(program, memory, board, benchmark)
     folder = build_folder(board.name, benchmark.name)
     info = ModelInfo(model.name, hashlib.sha256(content).hexdigest(), len(content))
     report("rendering sources")
@@ -54,13 +59,12 @@ def build(board: Board, benchmark: Benchmark, model: Path, runtime: str, report:
     flash_bytes, ram_bytes = image_sizes(output / "firmware.elf")
     for suffix in ("elf", "bin", "map"):
         write_atomic(folder / f"firmware.{suffix}", (output / f"firmware.{suffix}").read_bytes())
-    write_atomic(folder / "model.tflite", content)
+    write_atomic(folder / MODEL_FILE, content)
     firmware = Firmware(
         board=board.name,
-        bench=benchmark.name,
+        benchmark=replace(benchmark, model=folder / MODEL_FILE, untrained=""),
         runtime=runtime,
         model=info,
-        baud=benchmark.baud,
         elf_sha256=sha256(folder / "firmware.elf"),
         flash_bytes=flash_bytes,
         ram_bytes=ram_bytes,
@@ -75,31 +79,49 @@ def build(board: Board, benchmark: Benchmark, model: Path, runtime: str, report:
             "compiler": compiler,
         },
         steps=tuple(StepInfo(step.operator, step.operator_name, step.kernel, step.macs) for step in program.steps),
+        remembers=bool(program.states),
+        notes=notes,
     )
     save_firmware(firmware)
     return firmware
 
 
 def check_ports(program: Program, benchmark: Benchmark, model: Path) -> None:
-    """Refuse a model whose input or output is not the benchmark's."""
-    for side, ports, shape in (
-        ("input", program.inputs, benchmark.input_shape),
-        ("output", program.outputs, benchmark.output_shape),
+    """Refuse a model whose inputs or outputs are not the benchmark's."""
+    misfit = f"{model} does not fit benchmark '{benchmark.name}'"
+    for side, ports, shapes in (
+        ("input", program.inputs, [wire.shape for wire in benchmark.inputs]),
+        ("output", program.outputs, benchmark.output_shapes),
     ):
-        if len(ports) != 1:
-            raise UserError(f"{model} does not fit benchmark '{benchmark.name}': it has {len(ports)} {side}s, not one")
-        (port,) = ports
-        elements = math.prod(shape)
-        if port.elements != elements:
-            raise UserError(
-                f"{model} does not fit benchmark '{benchmark.name}': its {side} has {port.elements} elements,"
-                f" the benchmark's has {elements} {list(shape)}"
-            )
-        if port.dtype not in ("int8", "float32") or (port.dtype == "int8" and port.quantization is None):
-            raise UserError(f"{model}: its {side} is {port.dtype}; supported are quantised int8 and float32")
+        if len(ports) != len(shapes):
+            wanted = "one" if len(shapes) == 1 else len(shapes)
+            raise UserError(f"{misfit}: it has {len(ports)} {side}s, not {wanted}")
+        for port, shape in zip(ports, shapes, strict=True):
+            if port.elements != math.prod(shape):
+                raise UserError(
+                    f"{misfit}: its {side} has {port.elements} elements,"
+                    f" the benchmark's has {math.prod(shape)} {list(shape)}"
+                )
+            if port.dtype not in ELEMENT_BYTES:
+                raise UserError(f"{model}: its {side} is {port.dtype}; supported are {', '.join(ELEMENT_BYTES)}")
+    for wire, port in zip(benchmark.inputs, program.inputs, strict=True):
+        if not converts(wire.dtype, port):
+            quantised = "" if port.quantization is not None else " without quantisation"
+            raise UserError(f"{misfit}: its input is {port.dtype}{quantised}, which {wire.dtype} cannot become")
+    if benchmark.results == MSE and (
+        [wire.dtype for wire in benchmark.inputs] != ["float32"]
+        or [port.elements for port in program.outputs] != [benchmark.inputs[0].elements]
+    ):
+        raise UserError(f"{misfit}: results '{MSE}' need one float32 input and one output with as many elements")
 
 
-def check_fit(program: Program, memory: Plan, board: Board) -> None:
+def converts(wire: str, port: Port) -> bool:
+    """Whether firmware/core/tensor.h makes this input tensor of numbers of type ``wire``."""
+    same = port.dtype in (wire, "float32") or {wire, port.dtype} == {"int8", "uint8"}
+    return same or (port.dtype in ("int8", "uint8", "int16") and port.quantization is not None)
+
+
+def check_fit(program: Program, memory: Plan, board: Board, benchmark: Benchmark) -> None:
     """Refuse early what cannot fit whatever the compiler does; the linker has the last word."""
     excess = program.constant_bytes - board.flash.size
     if excess > 0:
@@ -108,11 +130,12 @@ def check_fit(program: Program, memory: Plan, board: Board) -> None:
             f" {excess:,} more than the {board.flash.size:,} there are"
         )
     ram = ram_region(board).size
-    needed = memory.arena_bytes + STACK_BYTES
+    buffers = benchmark.max_input_bytes + (benchmark.input_bytes if benchmark.results == MSE else 0)
+    needed = memory.arena_bytes + STACK_BYTES + buffers
     if needed > ram:
         raise UserError(
-            f"the model is too large for {board.title}: tensor arena and stack need {needed:,} bytes of RAM,"
-            f" {needed - ram:,} more than the {ram:,} there are"
+            f"the model is too large for {board.title}: tensor arena, input buffer and stack need {needed:,} bytes of"
+            f" RAM, {needed - ram:,} more than the {ram:,} there are"
         )
 
 

@@ -107,3 +107,25 @@ def tanh(a: int, integer_bits: int) -> int:
         return 0
     magnitude = one_minus_over_one_plus(exp_on_negative_values(-abs(a), integer_bits + 1))
     return magnitude if a > 0 else -magnitude
+
+
+_SQRT_HALF = 1518500250
+
+
+def inverse_square_root(value: int) -> Rescale:
+    """1 / sqrt(value) for 0 < value < 2^15, by five Newton-Raphson steps with 3 integer bits.
+
+    Source: ``GetInvSqrtQuantizedMultiplierExp``, tensorflow/lite/kernels/internal/common.h.
+    """
+    if value == 1:
+        return Rescale(INT32_MAX, 0)
+    pairs = (31 - value.bit_length()) // 2 - 1  # of bits, so that 2^27 <= value < 2^29
+    number = value << (2 * pairs) >> 1
+    half = divide_by_power_of_two(number, 1)
+    three_halves = (1 << 28) + (1 << 27)
+    x = 1 << 28
+    for _ in range(5):
+        cube = multiply_by_power_of_two(multiply(multiply(x, x), x), 6)
+        x = multiply_by_power_of_two(multiply(three_halves, x) - multiply(half, cube), 3)
+    multiplier, shift = multiply(x, _SQRT_HALF), 11 - pairs
+    return Rescale(multiplier << max(-shift, 0), -max(shift, 0))

@@ -20,7 +20,6 @@ from generator.program import Constant, Program, Value, is_constant
 from generator.quantization import Rescale
 
 STACK_BYTES = 4096
-QUANTIZE_HEADER = "kernels/quantize.h"  # what `th_load_tensor` calls
 VALUES_PER_LINE = 32
 C_TYPES = {
     "bool": "uint8_t",
@@ -29,6 +28,7 @@ C_TYPES = {
     "int32": "int32_t",
     "int64": "int64_t",
     "int8": "int8_t",
+    "uint16": "uint16_t",
     "uint8": "uint8_t",
 }
 
@@ -66,7 +66,7 @@ def render_project(
         "benchmark": benchmark,
         "bytes_of": {buffer.name: buffer.bytes for buffer in program.buffers},
         "headers": headers,
-        "kernel_sources": sorted({header.replace(".h", ".c") for header in (*headers, QUANTIZE_HEADER)}),
+        "kernel_sources": sorted(header.replace(".h", ".c") for header in headers),
         "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), ram_region(board)],
         "stack_bytes": STACK_BYTES,
         "root": root,

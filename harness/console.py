@@ -59,6 +59,8 @@ def results_table(run: Run) -> Table:
         ("arena", f"{firmware.arena_bytes:,} B"),
         ("windows", f"{len(performance.windows)} ({lasted} s)"),
         ("inputs", run.inputs.description),
+        *([("answers", answers)] if (answers := top_classes(run)) else []),
+        *(("note", note) for note in firmware.notes),
     ]
     if run.virtual is not None:
         rows.append(("speed on this host", f"{run.virtual.instructions_per_host_second / 1e6:.1f} M instructions/s"))
@@ -68,6 +70,15 @@ def results_table(run: Run) -> Table:
     for name, value in rows:
         table.add_row(escape(name), escape(value))
     return table
+
+
+def top_classes(run: Run) -> str:
+    """The class each window's input got, where the benchmark names its classes."""
+    labels = run.firmware.benchmark.labels
+    answers = [window.results for window in run.performance.windows]
+    if not labels or any(len(values) != len(labels) for values in answers):
+        return ""
+    return ", ".join(labels[values.index(max(values))] for values in answers)
 
 
 def show_results(console: Console, run: Run, path: Path) -> None:

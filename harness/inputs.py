@@ -3,19 +3,21 @@
 import csv
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
+from numpy.typing import NDArray
 
 from common.benchmark import Benchmark
 from common.errors import UserError
+from harness.wire import wire_dtype
 
 COUNT = 5  # different inputs of a performance run
 LABELS = "y_labels.csv"
-LOG_MEL_RANGE_DB = (-60.0, 20.0)
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,11 @@ class _Source:
     stride: int  # bytes from one window to the next
 
 
-def load_inputs(benchmark: Benchmark, data: Path | None, count: int = COUNT) -> InputSet:
+def load_inputs(benchmark: Benchmark, data: Path | None, count: int = COUNT, *, fewer: bool = False) -> InputSet:
     """``count`` different inputs from the data sets in folder ``data``, or synthetic ones for None.
 
     Real ones are the first windows of successive files of `<data>/<model id>/y_labels.csv`; when there are fewer
-    files than that, their second windows follow, and so on.
+    files than that, their second windows follow, and so on. ``fewer``: a data set may hold fewer inputs, at least one.
 
     Raises:
         UserError: the folder, its list or its files are missing or of the wrong size, or hold too few inputs.
@@ -64,51 +66,51 @@ def load_inputs(benchmark: Benchmark, data: Path | None, count: int = COUNT) -> 
         if len(inputs) == count:
             break
     else:
-        raise UserError(f"{folder} holds only {len(inputs)} different inputs, {count} are needed; add files")
+        if not fewer:
+            raise UserError(f"{folder} holds only {len(inputs)} different inputs, {count} are needed; add files")
     files = len({item.name.partition("@")[0] for item in inputs.values()})
-    description = f"{count} inputs of {benchmark.model_id}"
-    if files < count:
+    description = f"{len(inputs)} inputs of {benchmark.model_id}"
+    if files < len(inputs):
         description += f": windows of {files} file{'s' if files > 1 else ''}, as no more are there"
     return InputSet(description, False, tuple(inputs.values()))
 
 
 def synthetic_inputs(benchmark: Benchmark, count: int = COUNT) -> InputSet:
-    """The same ``count`` inputs on every computer, plausible in range but not recorded from anything.
-
-    Raises:
-        UserError: no such input format.
-    """
-    make = _generator(benchmark)
+    """The same ``count`` inputs on every computer, plausible in range but not recorded from anything."""
     random = RandomState(zlib.crc32(benchmark.name.encode()))  # its stream is frozen (NEP 19)
-    inputs = tuple(Input(f"synthetic-{number}", make(random, benchmark)) for number in range(count))
+    inputs = tuple(Input(f"synthetic-{number}", _noise(random, benchmark)) for number in range(count))
     return InputSet(f"{count} synthetic inputs (no data set given)", True, inputs)
 
 
-def _log_mel(random: RandomState, benchmark: Benchmark) -> bytes:
-    """Little-endian float32 decibels: a spectrum falling with frequency, and noise."""
-    low, high = LOG_MEL_RANGE_DB
-    elements = benchmark.input_bytes // 4
-    slope = np.linspace(high - 10.0, low + 20.0, elements)
-    values = np.clip(slope + random.normal(0.0, 6.0, elements), low, high)
-    return values.astype("<f4").tobytes()
+def _noise(random: RandomState, benchmark: Benchmark) -> bytes:
+    parts = []
+    for tensor in benchmark.inputs:
+        low, high = number_range(benchmark, tensor.dtype)
+        parts.append(in_type(random.uniform(low, high, tensor.elements), tensor.dtype).tobytes())
+    return b"".join(parts)
 
 
-def _any_bytes(random: RandomState, benchmark: Benchmark) -> bytes:
-    return bytes(random.bytes(benchmark.input_bytes))
+def number_range(benchmark: Benchmark, dtype: str) -> tuple[float, float]:
+    """Lowest and highest made-up number: the benchmark's, else all of 8 or 16 bits, -1 to 1, or 0 and 1.
+
+    32-bit integers are indices or counts as a rule, of which only small ones are safe.
+    """
+    if benchmark.input_range is not None:
+        return benchmark.input_range
+    if dtype in ("int8", "uint8", "int16"):
+        limits = np.iinfo(dtype)
+        return float(limits.min), float(limits.max)
+    return (-1.0, 1.0) if dtype == "float32" else (0.0, 1.0)
 
 
-GENERATORS: dict[str, Callable[[RandomState, Benchmark], bytes]] = {
-    "float32": _log_mel,
-    "int8": _any_bytes,
-    "uint8": _any_bytes,
-}
-
-
-def _generator(benchmark: Benchmark) -> Callable[[RandomState, Benchmark], bytes]:
-    if benchmark.input_format not in GENERATORS:
-        formats = ", ".join(GENERATORS)
-        raise UserError(f"benchmark '{benchmark.name}': unknown input format '{benchmark.input_format}'; use {formats}")
-    return GENERATORS[benchmark.input_format]
+def in_type(values: NDArray[np.float64], dtype: str) -> NDArray[Any]:
+    """Values as numbers on the wire: rounded and clamped for integers."""
+    if dtype == "float32":
+        return values.astype(wire_dtype(dtype))
+    if dtype == "bool":
+        return values >= 0.5
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(values), limits.min, limits.max).astype(wire_dtype(dtype))
 
 
 def _sources(benchmark: Benchmark, folder: Path) -> list[_Source]:
@@ -173,6 +175,16 @@ def _window(benchmark: Benchmark, source: _Source, number: int) -> Input | None:
     window = content[number * source.stride :][:size]
     if len(window) < size:
         return None
-    if benchmark.input_format == "float32" and not np.isfinite(np.frombuffer(window, "<f4")).all():
+    if not _finite(benchmark, window):
         raise UserError(f"{source.path} window {number} holds a value that is no finite float32; copy it anew")
     return Input(f"{source.path.name}@{number}", window)
+
+
+def _finite(benchmark: Benchmark, window: bytes) -> bool:
+    start = 0
+    for tensor in benchmark.inputs:
+        values = np.frombuffer(window, wire_dtype(tensor.dtype), tensor.elements, start)
+        start += tensor.bytes
+        if not np.isfinite(values).all():
+            return False
+    return True

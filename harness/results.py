@@ -59,6 +59,7 @@ class Run:
         found = list(self.performance.violations)
         if self.performance.timing != "measured":
             found.append("timing is modelled, not measured on a board")
+        found += self.firmware.notes
         if self.inputs.synthetic:
             found.append("inputs are synthetic")
         return tuple(found + list(self.performance.clock_warnings))

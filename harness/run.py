@@ -1,6 +1,5 @@
 """One performance run from port to results."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +42,6 @@ class _Connection:
 def run_performance(
     firmware: Firmware,
     board: Board,
-    benchmark: Benchmark,
     *,
     port: str | None,
     data: Path | None,
@@ -61,6 +59,7 @@ def run_performance(
     Raises:
         UserError: no device, the wrong device, or it failed during the run.
     """
+    benchmark = firmware.benchmark
     inputs = load_inputs(benchmark, data)
     choice = find_port(board, port, firmware.baud)
     if choice.notice:
@@ -111,7 +110,7 @@ def _session(
         inputs.inputs,
         timing="modelled" if choice.is_virtual or choice.is_pty else "measured",
         quick=quick,
-        result_count=1 if benchmark.results == "mse" else math.prod(benchmark.output_shape),
+        result_count=benchmark.result_count,
         progress=progress,
     )
     return profile, performance

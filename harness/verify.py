@@ -1,7 +1,8 @@
 """Bit-exactness: the built image's tensors on the virtual board against TensorFlow Lite Micro's reference kernels."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,23 +11,30 @@ from rich.console import Console
 from rich.progress import track
 
 from common.artifact import Firmware
-from common.benchmark import Benchmark
+from common.benchmark import Benchmark, WireTensor
 from common.board import Board
 from common.console import say
 from common.errors import UserError
-from common.oracle import Oracle
+from common.oracle import Oracle, TensorInfo
 from harness.device import Device
-from harness.inputs import load_inputs
+from harness.inputs import in_type, load_inputs, number_range
 from harness.link import Link
 from harness.ports import VIRTUAL
 from harness.virtual_port import virtual_port
+from harness.wire import input_tensors
 
 if TYPE_CHECKING:
     from virtual import VirtualBoard
 
-WIRE_INPUTS = 5  # inputs that also go over the serial line, and through the firmware's own quantisation
-LOAD_TIMEOUT_S, INFER_TIMEOUT_S = 5.0, 60.0  # virtual time
+WIRE_INPUTS = 5  # synthetic inputs that go over the serial line, and through the firmware's own conversion
+WIRE_BYTES = 30_000  # and no more bytes than that, beyond one input: the virtual board takes 0.3 ms for each
+LOAD_TIMEOUT_S, INFER_TIMEOUT_S = 5.0, 600.0  # virtual time
+NO_INPUT = "db load {}"  # without the bytes: then the firmware takes the tensors as they are
 SHOWN = 5  # differing elements named in the message
+FLOAT_TOLERANCE = 1e-5  # of an output's largest magnitude: our float kernels may add up in another order
+SEQUENCES = (1, 2, 3, 5, 8)  # inferences one after another, for models that remember
+
+Tensors = list[NDArray[Any]]
 
 
 class DeviceTensors:
@@ -34,89 +42,158 @@ class DeviceTensors:
 
     def __init__(self, machine: "VirtualBoard", oracle: Oracle) -> None:
         self._machine = machine
-        self._input_address = self._pointer("model_input0")
-        self._output_address = self._pointer("model_output0")
-        self._output = oracle.output
+        self._inputs = [self._pointer(f"model_input{index}") for index in range(len(oracle.inputs))]
+        self._outputs = [(self._pointer(f"model_output{index}"), info) for index, info in enumerate(oracle.outputs)]
 
     def _pointer(self, symbol: str) -> int:
         (address,) = struct.unpack("<I", self._machine.read_memory(self._machine.symbol(symbol), 4))
         return int(address)
 
-    def write_input(self, values: NDArray[Any]) -> None:
-        self._machine.write_memory(self._input_address, values.tobytes())
+    def write_inputs(self, values: Tensors) -> None:
+        for address, array in zip(self._inputs, values, strict=True):
+            self._machine.write_memory(address, array.tobytes())
 
-    def read_output(self) -> NDArray[Any]:
-        dtype = np.dtype(self._output["dtype"])
-        size = int(np.prod(self._output["shape"])) * dtype.itemsize
-        return np.frombuffer(self._machine.read_memory(self._output_address, size), dtype)
+    def read_outputs(self) -> Tensors:
+        return [
+            np.frombuffer(self._machine.read_memory(address, info.elements * info.dtype.itemsize), info.dtype)
+            for address, info in self._outputs
+        ]
 
 
-def verification_inputs(oracle: Oracle, count: int, seed: int) -> Iterator[NDArray[Any]]:
-    """``count`` model inputs: extremes first, then random ones of several distributions."""
+class Comparison:
+    """Counts inferences whose outputs were equal, and keeps the largest difference of float ones that were not."""
+
+    def __init__(self) -> None:
+        self.inferences = 0
+        self.largest = 0.0  # relative to the output's largest magnitude
+
+    def check(self, what: str, got: Tensors, wanted: Tensors) -> None:
+        """Raises UserError with the first differing elements."""
+        for index, (ours, theirs) in enumerate(zip(got, wanted, strict=True)):
+            name = what if len(wanted) == 1 else f"{what}, output {index},"
+            self._check(name, ours, theirs)
+        self.inferences += 1
+
+    def _check(self, what: str, got: NDArray[Any], wanted: NDArray[Any]) -> None:
+        places = np.unique(np.flatnonzero(got.view(np.uint8) != wanted.view(np.uint8)) // got.itemsize)
+        if not places.size:
+            return
+        if got.dtype == np.float32 and np.isfinite(got).all() and np.isfinite(wanted).all():
+            difference = float(np.max(np.abs(got - wanted)) / max(np.max(np.abs(wanted)), np.finfo(np.float32).tiny))
+            if difference <= FLOAT_TOLERANCE:
+                self.largest = max(self.largest, difference)
+                return
+        first = ", ".join(f"[{index}] is {got[index]}, not {wanted[index]}" for index in places[:SHOWN])
+        raise UserError(f"{what} differs in {places.size} of {got.size} elements: {first}")
+
+    def __str__(self) -> str:
+        if self.largest:
+            return (
+                f"equal TensorFlow Lite Micro's up to {self.largest:.1e} of the largest output"
+                " (float kernels add up in another order)"
+            )
+        return "equal TensorFlow Lite Micro's bit for bit"
+
+
+def verification_inputs(
+    tensors: Sequence[TensorInfo], ranges: Sequence[tuple[float, float]], count: int, seed: int
+) -> Iterator[Tensors]:
+    """``count`` model inputs: extremes first, then random ones of several distributions.
+
+    ``ranges``: lowest and highest value of each tensor.
+    """
     rng = np.random.default_rng(seed)
-    elements = int(np.prod(oracle.input["shape"]))
-    alternating = np.where(np.arange(elements) % 2, 127, -128)
-    extremes = [
-        np.full(elements, -128),
-        np.full(elements, 127),
-        np.zeros(elements),
-        alternating,
-        -1 - alternating,
-        np.linspace(-128, 127, elements),
-    ]
     for number in range(count):
-        if number < len(extremes):
-            values = extremes[number]
-        elif number % 3 == 0:
-            values = rng.integers(-128, 128, elements)
-        elif number % 3 == 1:
-            values = rng.normal(rng.uniform(-100, 100), rng.uniform(1, 60), elements)
-        else:
-            values = np.where(rng.random(elements) < 0.02, rng.choice([-128, 127]), rng.integers(-128, 128))
-        clipped = np.clip(np.rint(values), -128, 127).astype(np.int8)
-        yield clipped if oracle.input["dtype"] != np.float32 else clipped.astype(np.float32)
+        yield [
+            in_type(low + (high - low) * _fractions(rng, tensor.elements, number), tensor.dtype.name)
+            for tensor, (low, high) in zip(tensors, ranges, strict=True)
+        ]
+
+
+def _fractions(rng: np.random.Generator, elements: int, number: int) -> NDArray[np.float64]:
+    """``elements`` numbers from 0 to 1."""
+    alternating = (np.arange(elements) % 2).astype(np.float64)
+    extremes = [
+        np.zeros(elements),
+        np.ones(elements),
+        np.full(elements, 128 / 255),
+        alternating,
+        1 - alternating,
+        np.linspace(0, 1, elements),
+    ]
+    if number < len(extremes):
+        return extremes[number]
+    if number % 3 == 0:
+        return rng.random(elements)
+    if number % 3 == 1:
+        return np.clip(rng.normal(rng.uniform(0.1, 0.9), rng.uniform(0.005, 0.25), elements), 0, 1)
+    return np.where(rng.random(elements) < 0.02, rng.choice([0.0, 1.0]), rng.random())
 
 
 def verify_firmware(
-    firmware: Firmware, board: Board, benchmark: Benchmark, count: int, seed: int, console: Console
+    firmware: Firmware, board: Board, data: Path | None, count: int, seed: int, console: Console
 ) -> None:
-    """Compare ``count`` inferences, all output elements of each, and say so on the console.
+    """Compare ``count`` inferences, all elements of all outputs of each, and say so on the console.
 
-    A few inputs take the whole way: serial line, the firmware's quantisation, inference. The others are written into
-    the model's input tensor, so that every int8 value can occur.
+    These inputs are random and written into the model's input tensors, so that every value can occur. A few more take
+    the whole way: serial line, the firmware's conversion, inference. They are synthetic, or with ``data`` the first of
+    the data set; its others, at most ``count`` in all, are converted here. A model that remembers runs several times on
+    each random input, from its initial state.
 
     Raises:
         UserError: any difference, with the first differing elements; or something needed is missing.
     """
     if count < 1:
         raise UserError(f"--count {count}: at least one input is needed")
-    oracle = Oracle(firmware.model_file.read_bytes())
+    benchmark = firmware.benchmark
+    sent = load_inputs(benchmark, data, count, fewer=True) if data else load_inputs(benchmark, None, WIRE_INPUTS)
+    content = firmware.model_file.read_bytes()
+    oracle = Oracle(content)
     machine, port = virtual_port(firmware, board, timing=False)
     tensors = DeviceTensors(machine, oracle)
+    comparison = Comparison()
     with Link(port, VIRTUAL, lambda: machine.seconds) as link:
         device = Device(link)
         device.synchronise()
-        for item in load_inputs(benchmark, None, WIRE_INPUTS).inputs:
-            device.load(item.data)
-            device.infer(1, 0)
-            values = oracle.quantize(np.frombuffer(item.data, "<f4"))
-            _compare(f"output for {item.name}", tensors.read_output(), oracle.infer(values))
-        link.ask(f"db load {benchmark.input_bytes}", LOAD_TIMEOUT_S)  # and no bytes: the tensor is taken as it is
-        inputs = verification_inputs(oracle, count, seed)
-        for number, values in enumerate(track(inputs, "verifying", total=count, console=console, transient=True)):
-            tensors.write_input(values)
+        by_wire = max(1, min(len(sent.inputs), WIRE_BYTES // benchmark.input_bytes))
+        for number, item in enumerate(track(sent.inputs, "verifying", console=console, transient=True)):
+            values = input_tensors(benchmark, item.data, oracle.inputs)
+            if number < by_wire:
+                device.load(item.data)
+            elif number == by_wire:
+                link.ask(NO_INPUT.format(benchmark.input_bytes), LOAD_TIMEOUT_S)
+            if number >= by_wire:
+                tensors.write_inputs(values)
             link.ask("infer 1 0", INFER_TIMEOUT_S)
-            _compare(f"output for input {number} (seed {seed})", tensors.read_output(), oracle.infer(values))
+            fresh = Oracle(content) if firmware.remembers else oracle
+            comparison.check(f"output for {item.name}", tensors.read_outputs(), fresh.run(values))
+        link.ask(NO_INPUT.format(benchmark.input_bytes), LOAD_TIMEOUT_S)
+        ranges = [_tensor_range(benchmark, *pair) for pair in zip(benchmark.inputs, oracle.inputs, strict=True)]
+        inputs = verification_inputs(oracle.inputs, ranges, count, seed)
+        for number, values in enumerate(track(inputs, "verifying", total=count, console=console, transient=True)):
+            length = SEQUENCES[number % len(SEQUENCES)] if firmware.remembers else 1
+            tensors.write_inputs(values)
+            link.ask(f"infer {length} 0", INFER_TIMEOUT_S)
+            what = f"output for input {number} (seed {seed})" + (f" after {length} inferences" if length > 1 else "")
+            fresh = Oracle(content) if firmware.remembers else oracle
+            *_, wanted = (fresh.run(values) for _ in range(length))
+            comparison.check(what, tensors.read_outputs(), wanted)
+    given = f"{sent.description}, " if data else ""
+    sequences = ", in sequences from the initial state" if firmware.remembers else ""
     say(
-        f"{firmware.model.name} on {board.title}: {count + WIRE_INPUTS} inferences equal TensorFlow Lite Micro's"
-        f" bit for bit ({WIRE_INPUTS} of them with input over the serial line)",
+        f"{firmware.model.name} on {board.title}: {comparison.inferences} inferences {comparison}"
+        f" ({given}{by_wire} of them with input over the serial line{sequences})",
         console,
     )
 
 
-def _compare(what: str, got: NDArray[Any], wanted: NDArray[Any]) -> None:
-    differing = np.flatnonzero(got.view(np.uint8) != wanted.view(np.uint8)) // got.itemsize
-    if differing.size:
-        places = np.unique(differing)
-        first = ", ".join(f"[{index}] is {got[index]}, not {wanted[index]}" for index in places[:SHOWN])
-        raise UserError(f"{what} differs in {places.size} of {got.size} elements: {first}")
+def _tensor_range(benchmark: Benchmark, wire: WireTensor, tensor: TensorInfo) -> tuple[float, float]:
+    """Lowest and highest value to write into an input tensor."""
+    low, high = number_range(benchmark, wire.dtype)
+    if tensor.dtype.name == wire.dtype:
+        return low, high
+    if tensor.dtype != np.float32:
+        limits = np.iinfo(tensor.dtype)
+        return float(limits.min), float(limits.max)
+    zero_point, scale = benchmark.input_zero_point, benchmark.input_scale
+    return (low - zero_point) * scale, (high - zero_point) * scale

@@ -54,11 +54,11 @@ def test_wrong_words(tmp_path: Path, words: list[str], message: str) -> None:
     assert stderr.count("\n") <= 2
 
 
-def float_model() -> bytes:
+def hybrid_model() -> bytes:
     rng = np.random.default_rng(0)
     tensors = [
         TensorSpec((1, 640), "float32"),
-        TensorSpec((640, 640), "float32", data=rng.normal(size=(640, 640)).astype(np.float32)),
+        TensorSpec((640, 640), scales=[0.01], data=rng.integers(-127, 128, (640, 640)).astype(np.int8)),
         TensorSpec((1, 640), "float32"),
     ]
     return build_model(tensors, [OperatorSpec("FULLY_CONNECTED", [0, 1, -1], [2])], [0], [2])
@@ -70,16 +70,21 @@ def float_model() -> bytes:
         (b"", "is not a TensorFlow Lite model"),
         (b"#!/bin/sh\n" * 50, "is not a TensorFlow Lite model"),
         (fully_connected(units=640, depth=640)[:30000], "is truncated or damaged"),
-        (float_model(), "operator 0 FULLY_CONNECTED: input is float32, supported is int8"),
-        (fully_connected(units=10, depth=640), "its output has 10 elements, the benchmark's has 640"),
+        (hybrid_model(), "operator 0 FULLY_CONNECTED: weights are int8 for an input of float32"),
     ],
-    ids=["empty", "script", "truncated", "float", "shape"],
+    ids=["empty", "script", "truncated", "hybrid"],
 )
 def test_wrong_models(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "my.tflite").write_bytes(content)
     stderr = refused(tmp_path, "build", "--model", "my.tflite")
     assert message in stderr
     assert "my.tflite" in stderr or "operator 0" in stderr
+
+
+def test_a_model_that_does_not_fit_the_benchmark(tmp_path: Path) -> None:
+    (tmp_path / "my.tflite").write_bytes(fully_connected(units=10, depth=640))
+    stderr = refused(tmp_path, "build", "--bench", "ad", "--model", "my.tflite")
+    assert "my.tflite does not fit benchmark 'ad': its output has 10 elements, the benchmark's has 640" in stderr
 
 
 def test_a_model_too_large_for_flash_says_by_how_much(tmp_path: Path) -> None:

@@ -77,12 +77,12 @@ def reference_model() -> Path:
 def test_shipped_model_is_bit_exact(shipped: Firmware) -> None:
     pytest.importorskip("tflite_micro")
     console = quiet()
-    verify_firmware(shipped, BOARD, BENCHMARK, VERIFIED_INPUTS, 0, console)
+    verify_firmware(shipped, BOARD, None, VERIFIED_INPUTS, 0, console)
     assert f"{VERIFIED_INPUTS + 5} inferences equal" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_quick_run_writes_complete_results(shipped: Firmware) -> None:
-    path = run_performance(shipped, BOARD, BENCHMARK, port="virtual", data=None, quick=True, console=quiet())
+    path = run_performance(shipped, BOARD, port="virtual", data=None, quick=True, console=quiet())
     results = json.loads(path.read_text())
     assert results["board"] == "nucleo_l4r5zi"
     assert results["bench"] == "ad"
@@ -181,7 +181,7 @@ def test_reference_model_is_bit_exact_and_scores_as_published() -> None:
     """The scores of the official sample's first windows are those of TensorFlow Lite Micro."""
     pytest.importorskip("tflite_micro")
     firmware = build(BOARD, BENCHMARK, reference_model(), "aot", lambda _: None)
-    verify_firmware(firmware, BOARD, BENCHMARK, VERIFIED_INPUTS, 1, quiet())
+    verify_firmware(firmware, BOARD, None, VERIFIED_INPUTS, 1, quiet())
     golden = json.loads((reference_data() / "protocol_golden.json").read_text())["ad_tflm"]
     sample = (reference_data() / "ad" / "ad01" / "normal_id_01_00000000_hist_librosa.bin").read_bytes()
     _, device = connect(firmware, timing=False)
@@ -233,7 +233,7 @@ def test_an_awkward_model_is_bit_exact_on_the_target(tmp_path: Path) -> None:
     path = tmp_path / "awkward.tflite"
     path.write_bytes(awkward_model())
     firmware = build(BOARD, BENCHMARK, path, "aot", lambda _: None)
-    verify_firmware(firmware, BOARD, BENCHMARK, 40, 2, quiet())
+    verify_firmware(firmware, BOARD, None, 40, 2, quiet())
     _, device = connect(firmware, timing=False)
     sent = np.linspace(-40, 40, 640).astype("<f4")
     device.load(sent.tobytes())
@@ -258,7 +258,7 @@ def test_verify_notices_a_single_wrong_weight(shipped: Firmware, tmp_path: Path)
         folder = changed
 
     with pytest.raises(UserError, match=r"differs in 1 of 640 elements: \[0\] is -?\d+, not -?\d+"):
-        verify_firmware(Elsewhere(**shipped.__dict__), BOARD, BENCHMARK, 20, 0, quiet())
+        verify_firmware(Elsewhere(**shipped.__dict__), BOARD, None, 20, 0, quiet())
 
 
 def test_every_exchange_of_the_protocol_on_the_target(shipped: Firmware) -> None:

@@ -28,6 +28,10 @@ size_t ee_get_buffer(uint8_t *buffer, size_t max_length) {
     return count;
 }
 
+const uint8_t *input_buffer_contents(void) {
+    return storage;
+}
+
 static void load(const char *size) {
     if (size == NULL) {
         th_printf("e-[Command 'db load' requires the # of bytes]\r\n");

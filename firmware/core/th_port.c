@@ -14,8 +14,6 @@ void th_timestamp_initialize(void) {
     th_timestamp();
 }
 
-void th_final_initialize(void) {}
-
 void th_timestamp(void) {
     uint32_t now = soc_microseconds();
     th_printf(EE_MSG_TIMESTAMP, (unsigned long)now);

@@ -11,20 +11,41 @@
         }                                                                                                              \
     }
 
+// At least 0, which NaN becomes, and at most 6.
+static inline float gate(float x) {
+    float positive = 0.0f < x ? x : 0.0f;
+    return positive < 6.0f ? positive : 6.0f;
+}
+
+// The reference's branches: above, the sum is 1 in float32; below, it is its second term.
+static inline float logistic(float x) {
+    if (x > 16.619047164916992188f) {
+        return 1.0f;
+    }
+    return x < -9.0f ? expf(x) : 1.0f / (1.0f + expf(-x));
+}
+
+// Halves go to the even neighbour; what rounds to zero from below becomes +0.
+static inline float round_half_even(float x) {
+    float below = floorf(x), part = x - below;
+    int even = below == 2.0f * floorf(below * 0.5f);
+    return part < 0.5f || (part == 0.5f && even) ? below : below + 1.0f;
+}
+
 KERNEL(abs_f32, fabsf(x))
 KERNEL(ceil_f32, ceilf(x))
 KERNEL(cos_f32, cosf(x))
 KERNEL(elu_f32, x < 0.0f ? expm1f(x) : x)
 KERNEL(exp_f32, expf(x))
 KERNEL(floor_f32, floorf(x))
-KERNEL(hard_swish_f32, x *(x + 3.0f < 0.0f ? 0.0f : x + 3.0f > 6.0f ? 6.0f : x + 3.0f) / 6.0f)
+KERNEL(hard_swish_f32, x *gate(x + 3.0f) / 6.0f)
 KERNEL(leaky_relu_f32, x > 0.0f ? x : x * p.alpha)
 KERNEL(log_f32, logf(x))
-KERNEL(logistic_f32, 1.0f / (1.0f + expf(-x)))
+KERNEL(logistic_f32, logistic(x))
 KERNEL(neg_f32, -x)
-KERNEL(relu_f32, x > 0.0f ? x : 0.0f)
+KERNEL(relu_f32, x < 0.0f ? 0.0f : x)
 KERNEL(relu6_f32, x > 6.0f ? 6.0f : x < 0.0f ? 0.0f : x)
-KERNEL(round_f32, rintf(x))
+KERNEL(round_f32, round_half_even(x))
 KERNEL(rsqrt_f32, 1.0f / sqrtf(x))
 KERNEL(sin_f32, sinf(x))
 KERNEL(sqrt_f32, sqrtf(x))

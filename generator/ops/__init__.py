@@ -35,7 +35,7 @@ class OperatorModule(Protocol):
 
 
 REGISTRY: dict[str, OperatorModule] = {
-    "ABS": unary_f32,
+    "ABS": lookup,
     "ADD": binary,
     "ARG_MAX": index,
     "ARG_MIN": index,
@@ -51,7 +51,7 @@ REGISTRY: dict[str, OperatorModule] = {
     "DEPTH_TO_SPACE": movement,
     "DEQUANTIZE": quantize,
     "DIV": binary,
-    "ELU": unary_f32,
+    "ELU": lookup,
     "EXP": unary_f32,
     "EXPAND_DIMS": movement,
     "FILL": movement,
@@ -61,6 +61,7 @@ REGISTRY: dict[str, OperatorModule] = {
     "HARD_SWISH": lookup,
     "LEAKY_RELU": lookup,
     "LOG": unary_f32,
+    "LOGICAL_NOT": lookup,
     "LOGISTIC": lookup,
     "MAXIMUM": binary,
     "MAX_POOL_2D": pool_2d,
@@ -83,7 +84,7 @@ REGISTRY: dict[str, OperatorModule] = {
     "RESIZE_NEAREST_NEIGHBOR": resize,
     "REVERSE_V2": movement,
     "ROUND": unary_f32,
-    "RSQRT": unary_f32,
+    "RSQRT": lookup,
     "SIN": unary_f32,
     "SLICE": movement,
     "SOFTMAX": softmax,

@@ -4,12 +4,13 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generator import fixed_point
 from generator.graph import Graph, Operator, Quantization
-from generator.ops import unary_f32
+from generator.ops import unary_f32, unary_s16
 from generator.ops.lowered import Lowered, reject_unless_per_tensor
-from generator.quantization import INT8_MAX, INT8_MIN, Rescale, quantize_value, rescale_of
+from generator.quantization import INT8_MAX, INT8_MIN, Rescale, quantize_value, rescale_of, round_half_away
 
 Function = Callable[[int], int]
 INPUT_INTEGER_BITS = 4  # of LOGISTIC's and TANH's argument
@@ -37,22 +38,14 @@ def relu6(source: Quantization, _: Quantization, __: Operator) -> Function:
 
 def leaky_relu(source: Quantization, target: Quantization, operator: Operator) -> Function:
     """Source: ``QuantizeLeakyRelu``, tensorflow/lite/kernels/internal/reference/leaky_relu.h."""
-    alpha = np.float32(operator.options["alpha"])
-    identity = rescale_of(float(source.scale / target.scale))
-    slope = _signed_rescale(float(source.scale * alpha / target.scale))
+    rising, falling = unary_s16.leaky_slopes(source, target, np.float32(operator.options["alpha"]))
 
     def function(q: int) -> int:
         value = q - source.zero_point
-        scaled = fixed_point.rescale(value, identity if value >= 0 else slope)
+        scaled = fixed_point.rescale(value, rising if value >= 0 else falling)
         return _clamp(target.zero_point + scaled)
 
     return function
-
-
-def _signed_rescale(factor: float) -> Rescale:
-    """``QuantizeMultiplier`` rounds magnitudes, so a negative factor is the positive one's negative."""
-    positive = rescale_of(abs(factor))
-    return positive if factor >= 0 else Rescale(-positive.multiplier, positive.shift)
 
 
 def _radius(shift: int) -> int:
@@ -80,7 +73,9 @@ def _saturating(
     return result
 
 
-def logistic(source: Quantization, _: Quantization, __: Operator) -> Function:
+def logistic(source: Quantization, target: Quantization, _: Operator) -> Function:
+    if target.zero_point != INT8_MIN:
+        raise ValueError(f"the zero point of its output is {target.zero_point}, not {INT8_MIN}")
     return _saturating(source, fixed_point.logistic, INT8_MIN, INT8_MAX, 8, INT8_MIN)
 
 
@@ -125,12 +120,57 @@ def hard_swish(source: Quantization, target: Quantization, _: Operator) -> Funct
     return function
 
 
+def absolute(source: Quantization, target: Quantization, _: Operator) -> Function:
+    """Source: ``AbsEvalQuantized``, tensorflow/lite/micro/kernels/elementwise.cc."""
+    factor = rescale_of(float(source.scale) / float(target.scale))
+    return lambda q: _clamp(target.zero_point + fixed_point.rescale(abs(q - source.zero_point), factor))
+
+
+def elu(source: Quantization, target: Quantization, _: Operator) -> Function:
+    """In float32, with exp rounded to nearest.
+
+    Source: ``PopulateLookupTable``, tensorflow/lite/micro/kernels/elu.cc.
+    """
+    inverse = np.float32(1) / target.scale
+
+    def function(q: int) -> int:
+        x = source.scale * np.float32(q - source.zero_point)
+        y = np.float32(math.exp(x)) - np.float32(1) if x < 0 else x
+        return _clamp(round_half_away(float(y * inverse)) + target.zero_point)
+
+    return function
+
+
+def rsqrt(source: Quantization, target: Quantization, _: Operator) -> Function:
+    """Inputs at the zero point give the largest output.
+
+    Source: ``RsqrtEvalQuantized``, tensorflow/lite/micro/kernels/elementwise.cc; it stops the inference at an input
+    below the zero point, so only models without such inputs are taken.
+    """
+    if source.zero_point != INT8_MIN:
+        raise ValueError(f"its input may be negative: its zero point is {source.zero_point}, not {INT8_MIN}")
+    factor = rescale_of(1.0 / (math.sqrt(float(source.scale)) * float(target.scale)))
+    bits = 20
+
+    def function(q: int) -> int:
+        if q == source.zero_point:
+            return INT8_MAX
+        inverse = fixed_point.inverse_square_root(q - source.zero_point)
+        raw = fixed_point.rescale(1, Rescale(inverse.multiplier, inverse.shift + bits))
+        return _clamp(fixed_point.rescale(raw, Rescale(factor.multiplier, factor.shift - bits)) + target.zero_point)
+
+    return function
+
+
 FUNCTIONS: dict[str, Callable[[Quantization, Quantization, Operator], Function]] = {
+    "ABS": absolute,
+    "ELU": elu,
     "HARD_SWISH": hard_swish,
     "LEAKY_RELU": leaky_relu,
     "LOGISTIC": logistic,
     "RELU": relu,
     "RELU6": relu6,
+    "RSQRT": rsqrt,
     "TANH": tanh,
 }
 
@@ -141,9 +181,12 @@ def reject(graph: Graph, operator: Operator) -> str | None:
         return "it has no input"
     if source.dtype == "float32":
         return unary_f32.reject(graph, operator)
+    if source.dtype == "int16":
+        return unary_s16.reject(graph, operator)
     if source.elements != target.elements:
         return f"it turns {source} into {target}"
-    reason = reject_unless_per_tensor(source, "input", "int8") or reject_unless_per_tensor(target, "output", "int8")
+    dtype = "bool" if operator.name == "LOGICAL_NOT" else "int8"
+    reason = reject_unless_per_tensor(source, "input", dtype) or reject_unless_per_tensor(target, "output", dtype)
     if reason is not None:
         return reason
     try:
@@ -153,8 +196,10 @@ def reject(graph: Graph, operator: Operator) -> str | None:
     return None
 
 
-def table(graph: Graph, operator: Operator) -> np.ndarray:
+def table(graph: Graph, operator: Operator) -> NDArray[np.int8]:
     """int8 [256]: the result for each input as an unsigned byte."""
+    if operator.name == "LOGICAL_NOT":
+        return np.array([1] + [0] * 255, np.int8)
     source, target = graph.tensors[operator.inputs[0]].quantization, graph.output(operator).quantization
     assert source is not None
     assert target is not None
@@ -166,6 +211,8 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
     source = graph.tensors[operator.inputs[0]]
     if source.dtype == "float32":
         return unary_f32.lower(graph, operator)
+    if source.dtype == "int16":
+        return unary_s16.lower(graph, operator)
     return Lowered(
         kernel="lookup_s8",
         header="kernels/lookup.h",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .toolchain import CORE, ERROR, HOST, QUANTIZE, SANITIZE, compile_c, core_sources
+from .toolchain import CORE, HOST, RESULTS, SANITIZE, TENSOR, compile_c, core_sources
 
 Session = Callable[..., bytes]
 
@@ -25,7 +25,7 @@ def session(host_folder: Path) -> Session:
 
     `char` is unsigned as on the target; the fuzz build has it signed.
     """
-    sources = [*core_sources(), QUANTIZE, HOST / "soc_stdio.c", HOST / "submission.c"]
+    sources = [*core_sources(), HOST / "soc_stdio.c", HOST / "submission.c"]
     program = compile_c("gcc", [*SANITIZE, "-funsigned-char"], sources, host_folder / "core")
 
     def run(sent: bytes, early: str = "") -> bytes:
@@ -45,4 +45,4 @@ def format_check(host_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def inputs_check(host_folder: Path) -> Path:
-    return compile_c("gcc", SANITIZE, [HOST / "inputs_check.c", QUANTIZE, ERROR], host_folder / "inputs_check")
+    return compile_c("gcc", SANITIZE, [HOST / "inputs_check.c", TENSOR, RESULTS], host_folder / "inputs_check")

@@ -13,12 +13,17 @@ VALUES = {"us": rb"\d{1,10}", "results": rb"[^\]\r\n]+", "line": rb"[^\r\n]+\r\n
 
 @dataclass(frozen=True)
 class Device:
-    """What of a device shows on the wire. ``input_floats`` is how many float32 one inference takes."""
+    """What of a device shows on the wire. One inference takes ``elements`` numbers of ``element_bytes`` each."""
 
     vendor: str
     model: str
     max_bytes: int
-    input_floats: int
+    elements: int
+    element_bytes: int = 4
+
+    @property
+    def input_bytes(self) -> int:
+        return self.elements * self.element_bytes
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ def _substitute(text: str, device: Device) -> str:
         "model": device.model,
         "max": str(device.max_bytes),
         "over": str(device.max_bytes + 1),
-        "elements": str(device.input_floats),
+        "elements": str(device.elements),
+        "four": str(4 // device.element_bytes),
     }
     return re.sub("<(" + "|".join(facts) + ")>", lambda match: facts[match[1]], text)
 

@@ -6,7 +6,7 @@ from .conftest import Session
 from .protocol_cases import Case, Device, Exchange, load_boot, load_cases, load_input
 from .protocol_model import BOOT, ELEMENTS, MAX_BYTES, MODEL, START_US, VENDOR
 
-DEVICE = Device(vendor=VENDOR, model=MODEL, max_bytes=MAX_BYTES, input_floats=ELEMENTS)
+DEVICE = Device(vendor=VENDOR, model=MODEL, max_bytes=MAX_BYTES, elements=ELEMENTS)
 CASES = load_cases(DEVICE)
 
 

@@ -11,8 +11,8 @@ from common.paths import FIRMWARE
 
 HOST = Path(__file__).parent / "host"
 CORE = FIRMWARE / "core"
-QUANTIZE = FIRMWARE / "kernels" / "quantize.c"
-ERROR = CORE / "reconstruction_error.c"
+TENSOR = CORE / "tensor.c"
+RESULTS = CORE / "results.c"
 
 STRICT = [
     "-std=c11",

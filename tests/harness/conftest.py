@@ -40,10 +40,9 @@ def firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Firmware:
     monkeypatch.setattr("common.artifact.BUILD", tmp_path / "build")
     return Firmware(
         board="nucleo_l4r5zi",
-        bench="ad",
+        benchmark=load_benchmark("ad"),
         runtime="aot",
         model=ModelInfo("test_model.tflite", "ab" * 32, 1234),
-        baud=921600,
         elf_sha256="cd" * 32,
         flash_bytes=300_001,
         ram_bytes=20_002,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.benchmark import Benchmark
+from common.benchmark import Benchmark, WireTensor, load_benchmark
 from common.errors import UserError
 from harness.inputs import load_inputs, synthetic_inputs
 from tests.reference import reference_data
@@ -67,8 +67,8 @@ def test_equal_windows_do_not_count_twice(tmp_path: Path, benchmark_ad: Benchmar
         load_inputs(benchmark_ad, tmp_path)
 
 
-def test_other_formats(tmp_path: Path, benchmark_ad: Benchmark) -> None:
-    benchmark = dataclasses.replace(benchmark_ad, name="kws", model_id="kws01", input_bytes=490, input_format="int8")
+def test_other_formats(tmp_path: Path) -> None:
+    benchmark = load_benchmark("kws")
     folder = tmp_path / "kws01"
     folder.mkdir()
     for number in range(6):
@@ -154,9 +154,28 @@ def test_synthetic_inputs(benchmark_ad: Benchmark) -> None:
     assert synthetic_inputs(dataclasses.replace(benchmark_ad, name="other")).inputs != chosen.inputs
 
 
-def test_unknown_format(benchmark_ad: Benchmark) -> None:
-    with pytest.raises(UserError, match="benchmark 'ad': unknown input format 'float16'; use float32, int8, uint8"):
-        synthetic_inputs(dataclasses.replace(benchmark_ad, input_format="float16"))
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [("bool", 0, 1), ("float32", -1, 1), ("int16", -32768, 32767), ("int32", 0, 1), ("int8", -128, 127)],
+)
+def test_synthetic_inputs_of_every_type(benchmark_ad: Benchmark, dtype: str, low: int, high: int) -> None:
+    tensors = (WireTensor(dtype, (50, 3)), WireTensor("uint8", (7,)))
+    custom = dataclasses.replace(benchmark_ad, inputs=tensors, input_range=None)
+    for item in synthetic_inputs(custom).inputs:
+        assert len(item.data) == custom.input_bytes == tensors[0].bytes + 7
+        values = np.frombuffer(item.data[:-7], np.dtype(dtype))
+        assert low <= values.min() < values.max() <= high
+    narrow = dataclasses.replace(custom, inputs=tensors[:1], input_range=(0.0, 1.0))
+    values = np.frombuffer(synthetic_inputs(narrow).inputs[0].data, np.dtype(dtype))
+    assert 0 <= values.min() < values.max() <= 1
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 9])
+def test_all_there_are(tmp_path: Path, benchmark_ad: Benchmark, count: int) -> None:
+    data_set(tmp_path, {"a.bin": 4, "b.bin": 1})
+    chosen = load_inputs(benchmark_ad, tmp_path, count, fewer=True)
+    assert len(chosen.inputs) == min(count, 5)
+    assert chosen.description.startswith(f"{min(count, 5)} inputs of ad01")
 
 
 @pytest.mark.reference
@@ -165,3 +184,10 @@ def test_reference_data_set(benchmark_ad: Benchmark) -> None:
     assert len({item.data for item in chosen.inputs}) == 5
     values = np.frombuffer(chosen.inputs[0].data, "<f4")
     assert -100.0 < values.min() < values.max() < 50.0
+
+
+@pytest.mark.reference
+def test_reference_keywords() -> None:
+    chosen = load_inputs(load_benchmark("kws"), reference_data() / "kws", 300, fewer=True)
+    assert len(chosen.inputs) == 200
+    assert chosen.inputs[0].name.startswith("tst_000000_Stop_7.bin")

@@ -11,7 +11,6 @@ import pytest
 from rich.console import Console
 
 from common.artifact import Firmware
-from common.benchmark import Benchmark
 from common.board import Board
 from common.errors import UserError
 from harness import ports, run_performance
@@ -58,11 +57,10 @@ def virtual(monkeypatch: pytest.MonkeyPatch) -> type[FakeBoard]:
 
 
 @pytest.fixture
-def arguments(firmware: Firmware, board: Board, benchmark_ad: Benchmark, console: Console) -> dict[str, Any]:
+def arguments(firmware: Firmware, board: Board, console: Console) -> dict[str, Any]:
     return {
         "firmware": firmware,
         "board": board,
-        "benchmark": benchmark_ad,
         "port": "virtual",
         "data": None,
         "quick": False,

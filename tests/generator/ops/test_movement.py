@@ -126,14 +126,23 @@ NUMPY: dict[str, Callable[[Case, list[Array]], list[Array]]] = {
     "EXPAND_DIMS": lambda c, x: [x[0]],
     "BROADCAST_TO": lambda c, x: [np.broadcast_to(x[0], c.outputs[0])],
     "ZEROS_LIKE": lambda c, x: [np.zeros_like(x[0])],
+    "SPACE_TO_BATCH_ND": lambda c, x: [space_to_batch(x[0], *c.after)],
 }
+
+
+def space_to_batch(values: Array, block: list[int], pads: list[list[int]]) -> Array:
+    """Padded with 0, the zero point here."""
+    padded = np.pad(values, [(0, 0), *pads, *[(0, 0)] * (values.ndim - 1 - len(pads))])
+    if len(block) == 1:
+        return np.concatenate([padded[:, y :: block[0]] for y in range(block[0])])
+    return np.concatenate([padded[:, y :: block[0], x :: block[1]] for y in range(block[0]) for x in range(block[1])])
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name}-{case.inputs[0]}")
 def test_as_the_oracle(case: Case, dtype: str) -> None:
     model, values = case.model(dtype), case.values(dtype)
-    if dtype in MICRO.get(case.name, TYPES):
+    if dtype in MICRO.get(case.name, TYPES) and not unset_padding(case):
         assert_equals_oracle(model, [values])
     elif case.name in NUMPY:
         wanted = NUMPY[case.name](case, values)
@@ -141,6 +150,11 @@ def test_as_the_oracle(case: Case, dtype: str) -> None:
             np.testing.assert_array_equal(got.reshape(-1), want.reshape(-1))
     else:
         host_program(model, dsp=False).run(values)
+
+
+def unset_padding(case: Case) -> bool:
+    """SPACE_TO_BATCH_ND of TensorFlow Lite Micro pads with a value that it never sets; TFLite's is the zero point."""
+    return case.name == "SPACE_TO_BATCH_ND" and bool(np.any(case.after[1]))
 
 
 def test_every_operator_has_a_case() -> None:
