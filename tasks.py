@@ -27,6 +27,7 @@ MODEL_HELP = (
 )
 DATA_HELP = "folder with inputs (<DIR>/<model id>/y_labels.csv and .bin files); default: synthetic ones"
 RUNTIME_HELP = f"how the model runs: aot, compiled ahead of time (default {DEFAULT_RUNTIME})"
+NO_DCE_HELP = "keep dead channels: those that are constant or that nobody uses"
 PORT_HELP = (
     "serial device, socket://host:port, rfc2217://host:port or virtual (default: the plugged-in board, else virtual)"
 )
@@ -50,19 +51,29 @@ def friendly(function: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
+def _choice(bench: str | None, model: str | None) -> Any:
+    from generator.choice import choose
+
+    choice = choose(bench, Path(model).expanduser() if model else None, DEFAULT_BENCH)
+    if choice.found:
+        say(f"{choice.model.name}: {choice.found}")
+    return choice
+
+
 def _build(
-    board: str | None = None, bench: str | None = None, model: str | None = None, runtime: str | None = None
+    board: str | None = None,
+    bench: str | None = None,
+    model: str | None = None,
+    runtime: str | None = None,
+    no_dce: bool | None = None,
 ) -> Any:
     from common.board import load_board
     from generator.build import build as build_firmware
-    from generator.choice import choose
-    from generator.report import size_table
+    from generator.report import change_lines, size_table
 
     chosen = load_board(board or DEFAULT_BOARD)
-    choice = choose(bench, Path(model).expanduser() if model else None, DEFAULT_BENCH)
+    choice = _choice(bench, model)
     benchmark = choice.benchmark
-    if choice.found:
-        say(f"{choice.model.name}: {choice.found}")
     with console.status("building") as status:
         firmware = build_firmware(
             chosen,
@@ -71,14 +82,17 @@ def _build(
             runtime or DEFAULT_RUNTIME,
             lambda step: status.update(f"building {benchmark.name} for {chosen.name}: {step}"),
             choice.notes,
+            dead_channels=not no_dce,
         )
     console.print(size_table(firmware, chosen))
+    for line in (*change_lines(firmware.changes), f"{firmware.macs:,} MACs; memory plan: {firmware.plan}"):
+        say(line)
     for note in firmware.notes:
         say(f"note: {firmware.model.name}: {note}")
     return firmware
 
 
-def _built(*options: str | None) -> Any:
+def _built(*options: str | bool | None) -> Any:
     """The last build; a new one with the ``options`` of `_build` where any is given or nothing was built yet."""
     from common.artifact import last_firmware
 
@@ -86,7 +100,7 @@ def _built(*options: str | None) -> Any:
         firmware = last_firmware()
         if firmware is not None:
             return firmware
-    return _build(*options)
+    return _build(*options)  # type: ignore[arg-type]
 
 
 def _integer(option: str, text: str) -> int:
@@ -97,7 +111,15 @@ def _integer(option: str, text: str) -> int:
         raise UserError(f"{option} {text}: not an integer") from None
 
 
-@task(help={"board": BOARD_HELP, "bench": BENCH_HELP, "model": MODEL_HELP, "runtime": RUNTIME_HELP})
+@task(
+    help={
+        "board": BOARD_HELP,
+        "bench": BENCH_HELP,
+        "model": MODEL_HELP,
+        "runtime": RUNTIME_HELP,
+        "no_dce": NO_DCE_HELP,
+    }
+)
 @friendly
 def build(
     _context: Context,
@@ -105,9 +127,44 @@ def build(
     bench: str | None = None,
     model: str | None = None,
     runtime: str | None = None,
+    no_dce: bool = False,
 ) -> None:
     """Build the firmware: model -> C -> PlatformIO -> build/<board>/<bench>/firmware.elf, .bin, .map."""
-    _build(board, bench, model, runtime)
+    _build(board, bench, model, runtime, no_dce)
+
+
+@task(
+    help={
+        "bench": BENCH_HELP,
+        "model": MODEL_HELP,
+        "no_dce": NO_DCE_HELP,
+        "out": "file for the picture (default build/plans/<model>.svg)",
+    }
+)
+@friendly
+def plan(
+    _context: Context,
+    bench: str | None = None,
+    model: str | None = None,
+    no_dce: bool = False,
+    out: str | None = None,
+) -> None:
+    """Show where each tensor lies in the tensor arena and when, as a table and a picture. Needs no compiler."""
+    from common.files import write_atomic
+    from common.paths import BUILD
+    from generator.compile import compile_model
+    from generator.importer import read_model
+    from generator.plan_report import plan_summary, plan_svg, plan_table
+
+    choice = _choice(bench, model)
+    name = choice.model.name
+    with console.status(f"compiling {name}"):
+        compiled = compile_model(read_model(choice.model), str(choice.model), dead_channels=not no_dce)
+    console.print(plan_table(compiled.program, compiled.memory))
+    say(f"{name}: {plan_summary(compiled.program, compiled.memory)}")
+    path = Path(out).expanduser() if out else BUILD / "plans" / f"{choice.model.stem}.svg"
+    write_atomic(path, plan_svg(compiled.program, compiled.memory, f"Tensor arena of {name}"))
+    say(f"picture: {path}")
 
 
 @task(
@@ -284,4 +341,4 @@ def clean(_context: Context) -> None:
     shutil.rmtree(BUILD, ignore_errors=True)
 
 
-namespace = Collection(build, flash, bench, verify, profile, virtual, models, train, lint, test, clean)
+namespace = Collection(build, plan, flash, bench, verify, profile, virtual, models, train, lint, test, clean)

@@ -10,7 +10,7 @@ from common.errors import UserError
 from common.files import sha256, write_atomic
 from common.paths import BUILD
 
-SCHEMA = 3
+SCHEMA = 4
 MODEL_FILE = "model.tflite"
 
 
@@ -38,7 +38,8 @@ class Firmware:
     ``flash_bytes`` is everything programmed into flash, ``ram_bytes`` everything the image reserves in RAM:
     data, bss, tensor arena and stack. ``arena_lower_bound_bytes`` is the largest sum of simultaneously live tensors.
     ``remembers``: the model has tensors that live from one inference to the next. ``notes``: what a user should know of
-    the model before believing any number.
+    the model before believing any number. ``changes``: what the graph passes did to it.
+    ``plan``: the memory plan in a sentence.
     """
 
     board: str
@@ -55,11 +56,18 @@ class Firmware:
     steps: tuple[StepInfo, ...]
     remembers: bool = False
     notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    plan: str = ""
     schema: int = SCHEMA
 
     @property
     def bench(self) -> str:
         return self.benchmark.name
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(step.macs for step in self.steps)
 
     @property
     def baud(self) -> int:
@@ -115,6 +123,7 @@ def load_firmware(board: str, bench: str) -> Firmware:
                 "model": ModelInfo(**data["model"]),
                 "steps": tuple(StepInfo(**step) for step in data["steps"]),
                 "notes": tuple(data["notes"]),
+                "changes": tuple(data["changes"]),
             }
         )
         intact = sha256(firmware.elf) == firmware.elf_sha256

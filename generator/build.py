@@ -17,9 +17,10 @@ from common.board import Board
 from common.errors import UserError
 from common.files import sha256, write_atomic
 from generator import platformio
-from generator.importer import parse_graph, read_model
-from generator.lower import lower
-from generator.plan import Plan, plan
+from generator.compile import compile_model
+from generator.importer import read_model
+from generator.plan import Plan
+from generator.plan_report import plan_summary
 from generator.program import Port, Program
 from generator.render import STACK_BYTES, ram_region, write_project
 
@@ -28,11 +29,18 @@ Report = Callable[[str], None]
 
 
 def build(
-    board: Board, benchmark: Benchmark, model: Path, runtime: str, report: Report, notes: tuple[str, ...] = ()
+    board: Board,
+    benchmark: Benchmark,
+    model: Path,
+    runtime: str,
+    report: Report,
+    notes: tuple[str, ...] = (),
+    *,
+    dead_channels: bool = True,
 ) -> Firmware:
     """Build the firmware that runs ``model`` as ``benchmark`` on ``board``, below ``build/<board>/<bench>/``.
 
-    ``notes`` are kept with it, see `Firmware`.
+    ``notes`` are kept with it, see `Firmware`. ``dead_channels``: drop channels that change nothing.
 
     The folder's ``firmware.*`` and ``build.json`` change only when everything succeeded.
 
@@ -42,12 +50,11 @@ def build(
     if runtime not in RUNTIMES:
         raise UserError(f"unknown runtime '{runtime}'; runtimes are: {', '.join(RUNTIMES)}")
     compiler = platformio.require_compiler()
-    report(f"reading {model.name}")
+    report(f"compiling {model.name}")
     content = read_model(model)
-    program = lower(parse_graph(content, str(model)))
+    compiled = compile_model(content, str(model), dead_channels=dead_channels)
+    program, memory = compiled.program, compiled.memory
     check_ports(program, benchmark, model)
-    report("planning memory")
-    memory = plan(program)
     check_fit(program, memory, board, benchmark)
     folder = build_folder(board.name, benchmark.name)
     info = ModelInfo(model.name, hashlib.sha256(content).hexdigest(), len(content))
@@ -81,6 +88,8 @@ def build(
         steps=tuple(StepInfo(step.operator, step.operator_name, step.kernel, step.macs) for step in program.steps),
         remembers=bool(program.states),
         notes=notes,
+        changes=compiled.changes,
+        plan=plan_summary(program, memory),
     )
     save_firmware(firmware)
     return firmware

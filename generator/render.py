@@ -55,7 +55,7 @@ def render_project(
     folder: Path, program: Program, plan: Plan, model: ModelInfo, board: Board, benchmark: Benchmark
 ) -> dict[str, str]:
     """Relative path -> text of every generated file. Same arguments, same text."""
-    environment = _environment()
+    environment = template_environment()
     headers = sorted({step.header for step in program.steps})
     root = Path(os.path.relpath(ROOT, folder)).as_posix()
     context: dict[str, Any] = {
@@ -116,7 +116,7 @@ def board_manifest(board: Board) -> dict[str, Any]:
     }
 
 
-def _environment() -> jinja2.Environment:
+def template_environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,

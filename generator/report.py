@@ -1,4 +1,4 @@
-"""What a build tells the user: how much of the board it takes."""
+"""What a build tells the user: how much of the board it takes, and what the compiler did."""
 
 from rich.table import Table
 
@@ -22,3 +22,17 @@ def size_table(firmware: Firmware, board: Board) -> Table:
     ):
         table.add_row(name, f"{size:,}", f"{100 * size / total:.1f} %")
     return table
+
+
+def change_lines(changes: tuple[str, ...]) -> list[str]:
+    """What the graph passes did: how many changes of each kind, and their totals."""
+    kinds: dict[str, int] = {}
+    totals = []
+    for change in changes:
+        kind, _, _ = change.partition(" ")
+        if kind.endswith("ed"):
+            kinds[kind] = kinds.get(kind, 0) + 1
+        else:
+            totals.append(change)
+    counts = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+    return [f"graph passes: {counts} (each in build.json)", *totals] if kinds else totals

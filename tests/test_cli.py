@@ -105,6 +105,25 @@ def test_a_model_too_large_for_flash_says_by_how_much(tmp_path: Path) -> None:
     assert "more than the 2,097,152 there are" in refused(tmp_path, "build", "--model", "big.tflite")
 
 
+def test_plan_draws_without_a_compiler(tmp_path: Path) -> None:
+    answer = run(tmp_path, "plan", "--bench", "kws", "--out", "kws.svg", PATH=str(tmp_path))
+    assert answer.returncode == 0, answer.stderr
+    assert "CONV_2D" in answer.stdout
+    assert (tmp_path / "kws.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "absent.tflite"], "cannot read model absent.tflite"),
+        (["--bench", "xyz"], "unknown benchmark 'xyz'"),
+        (["--out", "."], ".: Is a directory"),
+    ],
+)
+def test_plan_refuses(tmp_path: Path, words: list[str], message: str) -> None:
+    assert message in refused(tmp_path, "plan", *words)
+
+
 def test_no_compiler(tmp_path: Path) -> None:
     assert "arm-none-eabi-gcc is not on PATH" in refused(tmp_path, "build", PATH=str(tmp_path))
 

@@ -1,16 +1,19 @@
 """Elementwise operators of two tensors, with broadcasting up to five dimensions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
+from generator.fixed_point import rescale
 from generator.graph import Graph, Operator, Tensor
 from generator.ops.lowered import Lowered, reject_unless_per_tensor
 from generator.program import Value
 from generator.quantization import (
     ACTIVATION_BOUNDS,
     ACTIVATION_NAMES,
+    Rescale,
     activation_range,
     float_activation_range,
     rescale_of,
@@ -128,22 +131,55 @@ def _parameters(operator: Operator, first: Tensor, second: Tensor, target: Tenso
         return {**zero_points, "output_rescale": rescale_of(a * b / c)}
     if operator.name == "PRELU":  # tensorflow/lite/micro/kernels/prelu_common.cc
         return {**zero_points, "first_rescale": rescale_of(a / c), "second_rescale": rescale_of(a * b / c)}
-    largest = 2 * max(a, b)
     if operator.name == "SQUARED_DIFFERENCE":
-        shift = DIFFERENCE_LEFT_SHIFT
-        output = largest * largest / ((1 << (2 * shift)) * c)
+        largest, shift = 2 * max(a, b), DIFFERENCE_LEFT_SHIFT
+        output = rescale_of(largest * largest / ((1 << (2 * shift)) * c))
+        first_rescale, second_rescale = rescale_of(a / largest), rescale_of(b / largest)
     else:
         shift = LEFT_SHIFT[target.dtype]
-        output = largest / ((1 << shift) * c)
-        if output > 1:
-            raise ValueError("its output scale is too small for its input scales")
+        first_rescale, second_rescale, output = _sum_rescales(a, b, c, shift)
     return {
         **zero_points,
         "left_shift": shift,
-        "first_rescale": rescale_of(a / largest),
-        "second_rescale": rescale_of(b / largest),
-        "output_rescale": rescale_of(output),
+        "first_rescale": first_rescale,
+        "second_rescale": second_rescale,
+        "output_rescale": output,
     }
+
+
+def sum_function(graph: Graph, operator: Operator) -> Callable[[int, int], int]:
+    """What an int8 ADD or SUB that is not rejected makes of two stored values.
+
+    Source: ``AddElementwise``, tensorflow/lite/kernels/internal/reference/integer_ops/add.h, and sub.h.
+    """
+    source, other, target = (graph.tensors[index].quantization for index in (*operator.inputs[:2], operator.outputs[0]))
+    assert source is not None
+    assert other is not None
+    assert target is not None
+    a, b, c = (float(quantization.scale) for quantization in (source, other, target))
+    first, second, output = _sum_rescales(a, b, c, LEFT_SHIFT["int8"])
+    minimum, maximum = activation_range(operator.options.get("activation", 0), target)
+    sign = -1 if operator.name == "SUB" else 1
+
+    def function(x: int, y: int) -> int:
+        left = rescale((x - source.zero_point) << LEFT_SHIFT["int8"], first)
+        right = rescale((y - other.zero_point) << LEFT_SHIFT["int8"], second)
+        return min(max(rescale(left + sign * right, output) + target.zero_point, minimum), maximum)
+
+    return function
+
+
+def _sum_rescales(a: float, b: float, c: float, shift: int) -> tuple[Rescale, Rescale, Rescale]:
+    """Of both operands, left shifted, to twice the larger scale; and of their sum to the output's.
+
+    Raises:
+        ValueError: the output's scale is too small.
+    """
+    largest = 2 * max(a, b)
+    output = largest / ((1 << shift) * c)
+    if output > 1:
+        raise ValueError("its output scale is too small for its input scales")
+    return rescale_of(a / largest), rescale_of(b / largest), rescale_of(output)
 
 
 def lower(graph: Graph, operator: Operator) -> Lowered:

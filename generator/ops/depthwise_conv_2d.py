@@ -32,10 +32,10 @@ def reject(graph: Graph, operator: Operator) -> str | None:
         return "weights are quantised along another axis than the filters"
     if layer.weights.data is None:
         return "weights are not a constant"
-    return conv_2d.reject_layer(_grouped(layer), operator)
+    return conv_2d.reject_layer(grouped(layer), operator)
 
 
-def _grouped(layer: Linear) -> Linear:
+def grouped(layer: Linear) -> Linear:
     """The same layer as a convolution with as many groups as channels: weights [filters, height, width, 1]."""
     return replace(layer, weights=_filters_first(layer.weights))
 
@@ -55,12 +55,12 @@ def _filters_first(weights: Tensor) -> Tensor:
 def lower(graph: Graph, operator: Operator) -> Lowered:
     layer = linear_of(graph, operator)
     assert layer is not None
-    grouped = _grouped(layer)
+    in_groups = grouped(layer)
     channels = layer.input.shape[3]
-    if layer.dtype != "int8" or grouped.filters != channels or channels == 1:
-        return conv_2d.lower_layer(grouped, operator)
+    if layer.dtype != "int8" or in_groups.filters != channels or channels == 1:
+        return conv_2d.lower_layer(in_groups, operator)
     window = window_of(operator, *layer.input.shape[1:3], *layer.weights.shape[1:3])
-    return _lower_one_filter_per_channel(grouped, window, operator.options.get("activation", 0))
+    return _lower_one_filter_per_channel(in_groups, window, operator.options.get("activation", 0))
 
 
 def _lower_one_filter_per_channel(layer: Linear, window: Window, activation: int) -> Lowered:
