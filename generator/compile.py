@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from common.errors import UserError
 from generator.importer import parse_graph
 from generator.lower import lower
 from generator.passes import optimise
 from generator.plan import Plan, check_plan, plan
 from generator.program import Program
+from generator.wellformed import check_order
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,13 @@ def compile_model(content: bytes, name: str, *, dead_channels: bool = True) -> C
     Raises:
         UserError: the model is damaged, or something of it cannot be compiled.
     """
-    optimised = optimise(parse_graph(content, name), dead_channels=dead_channels)
-    program = lower(optimised.graph)
-    memory = plan(program)
+    graph = parse_graph(content, name)
+    try:
+        check_order(graph)
+        optimised = optimise(graph, dead_channels=dead_channels)
+        program = lower(optimised.graph)
+        memory = plan(program)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
     check_plan(program, memory)
     return Compiled(program, memory, optimised.notes)

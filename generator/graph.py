@@ -1,11 +1,17 @@
 """The model as the importer leaves it: typed tensors and operators, nothing else."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+NUMPY_TYPES = (
+    *("bool", "complex64", "float16", "float32", "float64"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,15 @@ class Tensor:
     def elements(self) -> int:
         return prod(self.shape)
 
+    @property
+    def bytes(self) -> int:
+        """Elements that are smaller than a byte, or of no fixed size, count as one."""
+        return self.elements * (np.dtype(self.dtype).itemsize if self.dtype in NUMPY_TYPES else 1)
+
+    @property
+    def label(self) -> str:
+        return f"tensor {self.index} '{self.name}'"
+
     def __str__(self) -> str:
         return f"{self.dtype}{list(self.shape)}"
 
@@ -58,6 +73,10 @@ class Operator:
     outputs: tuple[int, ...]
     options: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def label(self) -> str:
+        return f"operator {self.index} {self.name}"
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -65,7 +84,7 @@ class Graph:
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    subgraphs: tuple["Graph", ...] = ()  # of a main graph: all of the model's, itself excluded
+    subgraphs: Mapping[int, "Graph"] = field(default_factory=dict)  # of a main graph: those it calls, by their number
 
     def input(self, operator: Operator, position: int) -> Tensor | None:
         """The operator's input tensor at ``position``, or None where it has none."""

@@ -4,22 +4,26 @@ import numpy as np
 
 from common.errors import UserError
 from generator.graph import Graph, Operator, Tensor
-from generator.ops import REGISTRY, Alias, Lowered
+from generator.ops import REGISTRY, Alias, Lowered, refusal
 from generator.program import Buffer, Constant, Port, Program, State, Step
+from generator.wellformed import bullets, check_order
+
+MOST_STEPS = 1 << 12
+MOST_CONSTANT_BYTES = 1 << 25  # far beyond the flash of any supported board
+MOST_NAMED = 8  # operands in a message
 
 
 def lower(graph: Graph) -> Program:
     """Lower every operator in the order of the model.
 
     Raises:
-        UserError: operators that cannot be compiled; one line names each with its index and the reason. Also: an
+        UserError: operators that cannot be compiled; it names each with its index, the reason and its tensors. Also: an
             operator that reads a tensor before it is computed, or an output that no operator computes.
     """
-    _refuse_unsupported(graph)
-    lowered = [_lowered(graph, operator) for operator in graph.operators]
-    _check_order(graph, lowered)
+    lowered = _lowered_operators(graph)
+    check_order(graph)
     home = _homes(graph, lowered)
-    bytes_of = {home[index]: _bytes(graph.tensors[index]) for index in home if home[index] == _name(index)}
+    bytes_of = {home[index]: graph.tensors[index].bytes for index in home if home[index] == _name(index)}
     steps, used = [], set()
     for operator, result in zip(graph.operators, lowered, strict=True):
         for part, call in enumerate(() if isinstance(result, Alias) else result):
@@ -44,9 +48,62 @@ def lower(graph: Graph) -> Program:
     )
 
 
-def _lowered(graph: Graph, operator: Operator) -> tuple[Lowered, ...] | Alias:
-    result = REGISTRY[operator.name].lower(graph, operator)
-    return (result,) if isinstance(result, Lowered) else result
+def _lowered_operators(graph: Graph) -> list[tuple[Lowered, ...] | Alias]:
+    results: list[tuple[Lowered, ...] | Alias] = []
+    refused: list[str] = []
+    constant_bytes = steps = 0
+    for operator in graph.operators:
+        result = _lowered(graph, operator)
+        if isinstance(result, str):
+            refused.append(f"  {operator.label}: {result}\n    {_operands(graph, operator)}")
+            continue
+        results.append(result)
+        calls = () if isinstance(result, Alias) else result
+        steps += len(calls)
+        constant_bytes += sum(_constant_bytes(call) for call in calls)
+        if steps > MOST_STEPS or constant_bytes > MOST_CONSTANT_BYTES:
+            raise UserError(
+                f"up to {operator.label} the model needs {steps:,} kernel calls with {constant_bytes:,} bytes of"
+                f" constants, supported are at most {MOST_STEPS:,} with {MOST_CONSTANT_BYTES:,}"
+            )
+    if refused:
+        raise UserError(
+            f"{len(refused)} of {len(graph.operators)} operators cannot be compiled"
+            f" (supported: {', '.join(REGISTRY)}):\n" + bullets(refused)
+        )
+    return results
+
+
+def _lowered(graph: Graph, operator: Operator) -> tuple[Lowered, ...] | Alias | str:
+    """What the operator becomes, or the reason why it cannot be compiled."""
+    reason = refusal(graph, operator)
+    if reason is not None:
+        return reason
+    try:
+        result = REGISTRY[operator.name].lower(graph, operator)
+    except ValueError as error:
+        return str(error)
+    if isinstance(result, Alias):
+        return result
+    calls = (result,) if isinstance(result, Lowered) else result
+    for name, value in (pair for call in calls for pair in call.parameters.items()):
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int) and not -(2**31) <= number < 2**31:
+                return f"its {name} would be {number}, which 32 bits cannot hold"
+    return calls
+
+
+def _operands(graph: Graph, operator: Operator) -> str:
+    sides = []
+    for verb, indices in (("reads", operator.inputs), ("writes", operator.outputs)):
+        tensors = [graph.tensors[index] for index in indices[:MOST_NAMED] if index >= 0]
+        names = [f"{tensor.label} {tensor}" for tensor in tensors] + ["..."] * (len(indices) > MOST_NAMED)
+        sides.append(f"{verb} {', '.join(names) or 'nothing'}")
+    return "; ".join(sides)
+
+
+def _constant_bytes(call: Lowered) -> int:
+    return sum(value.nbytes for value in call.parameters.values() if isinstance(value, np.ndarray))
 
 
 def _step(operator: Operator, call: Lowered, part: int, inputs: tuple[str | None, ...], home: dict[int, str]) -> Step:
@@ -67,36 +124,6 @@ def _step(operator: Operator, call: Lowered, part: int, inputs: tuple[str | None
     )
 
 
-def _refuse_unsupported(graph: Graph) -> None:
-    refused = []
-    for operator in graph.operators:
-        module = REGISTRY.get(operator.name)
-        reason = "no kernel for this operator" if module is None else module.reject(graph, operator)
-        if reason is not None:
-            refused.append(f"  operator {operator.index} {operator.name}: {reason}")
-    if refused:
-        raise UserError(
-            f"{len(refused)} of {len(graph.operators)} operators cannot be compiled"
-            f" (supported: {', '.join(REGISTRY)}):\n" + "\n".join(refused)
-        )
-
-
-def _check_order(graph: Graph, lowered: list[tuple[Lowered, ...] | Alias]) -> None:
-    """Refuse a graph that reads a tensor, or ends with one, before an operator has computed it."""
-    computed = set(graph.inputs) | {
-        tensor.index for tensor in graph.tensors if tensor.variable or tensor.data is not None
-    }
-    for operator, result in zip(graph.operators, lowered, strict=True):
-        read = [result.input] if isinstance(result, Alias) else [index for call in result for index in call.inputs]
-        for index in read:
-            if index is not None and index not in computed:
-                raise UserError(f"operator {operator.index} {operator.name} reads tensor {index}, not computed yet")
-        computed.update(operator.outputs)
-    for index in graph.outputs:
-        if index not in computed or graph.tensors[index].data is not None:
-            raise UserError(f"no operator computes the model's output, tensor {index}")
-
-
 def _homes(graph: Graph, lowered: list[tuple[Lowered, ...] | Alias]) -> dict[int, str]:
     """Tensor index -> name of the buffer whose memory it uses; constants have none."""
     home = {index: _name(index) for index in graph.inputs}
@@ -114,11 +141,7 @@ def _name(index: int) -> str:
 
 
 def _home_bytes(graph: Graph, name: str) -> int:
-    return _bytes(graph.tensors[int(name[1:])])
-
-
-def _bytes(tensor: Tensor) -> int:
-    return tensor.elements * np.dtype(tensor.dtype).itemsize
+    return graph.tensors[int(name[1:])].bytes
 
 
 def _constant(tensor: Tensor) -> Constant:

@@ -6,14 +6,17 @@ nothing reads later, if it starts so many bytes before it that the kernel never 
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
+from common.errors import UserError
 from generator.program import Program, Step
 
 ALIGNMENT = 4  # bytes: kernels load words
 WORK = 3_000_000  # pairs of buffers looked at in the search for a better order
 MOST_ORDERS = 3000
+MOST_LIVE = 512  # buffers at one step
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,12 @@ def _step_leads(step: Step) -> dict[str, int]:
 def plan(program: Program) -> Plan:
     """Place every buffer: greedily in several orders, then in orders near the best, until a bound is met or the budget
     is spent. The same program always gets the same plan.
+
+    Raises:
+        UserError: too many tensors at once.
     """
     lives = lifetimes(program)
+    _refuse_crowds(program, lives)
     leads = allowed_leads(program, lives)
     bound = overlay_bound(lives, leads)
     placer = _Placer(lives, leads)
@@ -133,6 +140,20 @@ def plan(program: Program) -> Plan:
     return Plan(names, lives, size, _lower_bound(lives), bound, leads)
 
 
+def _refuse_crowds(program: Program, lives: Sequence[Lifetime]) -> None:
+    change = [0] * (len(program.steps) + 2)
+    for life in lives:
+        change[life.first] += 1
+        change[life.last + 1] -= 1
+    count, position = max((count, -position) for position, count in enumerate(accumulate(change)))
+    if count > MOST_LIVE:
+        step = program.steps[min(-position, len(program.steps) - 1)]
+        raise UserError(
+            f"{count:,} tensors are needed at once at operator {step.operator} {step.operator_name},"
+            f" supported are at most {MOST_LIVE}"
+        )
+
+
 def _improve(placer: "_Placer", order: list[int], bound: int) -> tuple[list[int], int]:
     """Move one buffer at a time to another place in the order, keeping what is not worse."""
     chance = random.Random(0)
@@ -152,6 +173,15 @@ def _improve(placer: "_Placer", order: list[int], bound: int) -> tuple[list[int]
     return offsets, size
 
 
+def _meetings(lives: Sequence[Lifetime]) -> Iterator[tuple[int, int]]:
+    """Every two that are live at the same step."""
+    live: list[int] = []
+    for i in sorted(range(len(lives)), key=lambda i: lives[i].first):
+        live = [j for j in live if lives[j].last >= lives[i].first]
+        yield from ((i, j) for j in live)
+        live.append(i)
+
+
 class _Placer:
     """Places buffers one after the other, each at the lowest offset that the ones before leave free."""
 
@@ -159,12 +189,11 @@ class _Placer:
         self.sizes = [life.bytes for life in lives]
         # For each buffer those it meets: (other, room it needs below the other, room the other needs below it).
         self._meets: list[list[tuple[int, int, int]]] = [[] for _ in lives]
-        for i, life in enumerate(lives):
-            for j, other in enumerate(lives):
-                if i != j and life.overlaps(other):
-                    below = min(leads.get((life.name, other.name), life.bytes), life.bytes)
-                    above = min(leads.get((other.name, life.name), other.bytes), other.bytes)
-                    self._meets[i].append((j, below, above))
+        for i, j in _meetings(lives):
+            below = min(leads.get((lives[i].name, lives[j].name), lives[i].bytes), lives[i].bytes)
+            above = min(leads.get((lives[j].name, lives[i].name), lives[j].bytes), lives[j].bytes)
+            self._meets[i].append((j, below, above))
+            self._meets[j].append((i, above, below))
 
     def place(self, order: Sequence[int]) -> tuple[list[int], int]:
         """Offsets by buffer, and the arena's size."""
@@ -192,14 +221,12 @@ def check_plan(program: Program, memory: Plan) -> None:
         start = memory.offsets[life.name]
         assert start % ALIGNMENT == 0, f"{life.name} is not aligned"
         assert 0 <= start <= memory.arena_bytes - life.bytes, f"{life.name} lies outside of the arena"
-        for other in lives:
-            if other is life or not life.overlaps(other):
-                continue
-            there = memory.offsets[other.name]
-            apart = start + life.bytes <= there or there + other.bytes <= start
-            below, above = leads.get((life.name, other.name)), leads.get((other.name, life.name))
-            overlaid = (below is not None and start + below <= there) or (above is not None and there + above <= start)
-            assert apart or overlaid, f"{life.name} and {other.name} share bytes"
+    for life, other in ((lives[i], lives[j]) for i, j in _meetings(lives)):
+        start, there = memory.offsets[life.name], memory.offsets[other.name]
+        apart = start + life.bytes <= there or there + other.bytes <= start
+        below, above = leads.get((life.name, other.name)), leads.get((other.name, life.name))
+        overlaid = (below is not None and start + below <= there) or (above is not None and there + above <= start)
+        assert apart or overlaid, f"{life.name} and {other.name} share bytes"
 
 
 def _lower_bound(lives: Sequence[Lifetime]) -> int:

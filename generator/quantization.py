@@ -25,8 +25,10 @@ def rescale_of(factor: float) -> Rescale:
     Source: ``QuantizeMultiplier``, tensorflow/lite/kernels/internal/quantization_util.cc.
 
     Raises:
-        ValueError: the factor needs a left shift by more than 30.
+        ValueError: the factor is negative or not a number, or needs a left shift by more than 30.
     """
+    if not (math.isfinite(factor) and factor >= 0):
+        raise ValueError(f"the factor between its scales is {factor:g}")
     if factor == 0:
         return Rescale(0, 0)
     fraction, shift = math.frexp(factor)
@@ -42,13 +44,27 @@ def rescale_of(factor: float) -> Rescale:
 
 
 def round_half_away(value: float) -> int:
-    """C's ``round``."""
+    """C's ``round``.
+
+    Raises:
+        ValueError: the value is infinite or not a number.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"its scales lead to the value {value:g}")
     return int(math.copysign(math.floor(abs(value) + 0.5), value))
 
 
 def quantize_value(value: float, quantization: Quantization) -> int:
-    """One real value as a quantised value, not clamped; the division is in float32 like TFLite's ``Quantize``."""
-    return quantization.zero_point + round_half_away(float(np.float32(value) / quantization.scale))
+    """One real value as a quantised value, not clamped; the division is in float32 like TFLite's ``Quantize``.
+
+    Raises:
+        ValueError: it does not fit 32 bits, where the reference refuses as well.
+    """
+    with np.errstate(over="ignore"):
+        steps = round_half_away(float(np.float32(value) / quantization.scale))
+    if abs(steps) >= 2**31:
+        raise ValueError(f"{value:g} does not fit 32 bits with the scale {quantization.scale:g}")
+    return quantization.zero_point + steps
 
 
 ACTIVATION_NAMES = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")

@@ -10,20 +10,23 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from common.errors import UserError
 from generator.graph import Graph, Operator, Tensor
 
 Name = tuple[bytes, bytes]  # container and shared name
+OPERANDS = {"ASSIGN_VARIABLE": (2, 0), "CALL_ONCE": (0, 0), "READ_VARIABLE": (1, 1), "VAR_HANDLE": (0, 1)}
 
 
 def resolve_variables(graph: Graph) -> Graph:
     """Replace handles by variable tensors, appended to the graph's.
 
     Raises:
-        ValueError: a variable without a value of known shape, an initialiser that does more than assign constants, or
+        UserError: a variable without a value of known shape, an initialiser that does more than assign constants, or
             a handle that is no VAR_HANDLE's.
     """
-    if not any(operator.name in ("VAR_HANDLE", "CALL_ONCE") for operator in graph.operators):
+    if not any(operator.name in OPERANDS for operator in graph.operators):
         return graph
+    _check_operands(graph)
     names = _names(graph)
     variables = _variables(graph, names, _initial_values(graph))
     tensors = (*graph.tensors, *variables.values())
@@ -34,18 +37,25 @@ def resolve_variables(graph: Graph) -> Graph:
         if operator.name in ("VAR_HANDLE", "CALL_ONCE"):
             continue
         if operator.name == "READ_VARIABLE":
-            variable = variables[_name(names, operator)].index
-            if _still_holds(graph, names, position):
-                instead[operator.outputs[0]] = variable
+            variable = variables[_name(names, operator)]
+            if _alike(graph.output(operator), variable) and _still_holds(graph, names, position):
+                instead[operator.outputs[0]] = variable.index
                 continue
-            operators.append(replace(operator, inputs=(variable,)))
+            operators.append(replace(operator, inputs=(variable.index,)))
         elif operator.name == "ASSIGN_VARIABLE":
-            variable = variables[_name(names, operator)].index
-            operators.append(replace(operator, inputs=inputs[1:2], outputs=(variable,)))
+            variable = variables[_name(names, operator)]
+            operators.append(replace(operator, inputs=inputs[1:2], outputs=(variable.index,)))
         else:
             operators.append(replace(operator, inputs=inputs))
     outputs = tuple(instead.get(index, index) for index in graph.outputs)
     return replace(graph, tensors=tensors, operators=tuple(operators), outputs=outputs)
+
+
+def _check_operands(graph: Graph) -> None:
+    for operator in graph.operators:
+        counts = len(operator.inputs), len(operator.outputs)
+        if OPERANDS.get(operator.name, counts) != counts or (operator.name in OPERANDS and -1 in operator.inputs):
+            raise UserError(f"{operator.label} has {counts[0]} inputs and {counts[1]} outputs")
 
 
 def _names(graph: Graph) -> dict[int, Name]:
@@ -59,7 +69,7 @@ def _names(graph: Graph) -> dict[int, Name]:
 
 def _name(names: dict[int, Name], operator: Operator) -> Name:
     if operator.inputs[0] not in names:
-        raise ValueError(f"operator {operator.index} {operator.name}: its handle is not made by a VAR_HANDLE")
+        raise UserError(f"{operator.label}: its handle is not made by a VAR_HANDLE")
     return names[operator.inputs[0]]
 
 
@@ -69,16 +79,17 @@ def _initial_values(graph: Graph) -> dict[Name, NDArray[Any]]:
         if call.name != "CALL_ONCE":
             continue
         number = call.options.get("init_subgraph", 0)
-        if not 1 <= number <= len(graph.subgraphs):
-            raise ValueError(f"operator {call.index} CALL_ONCE: there is no subgraph {number}")
-        initialiser = graph.subgraphs[number - 1]
+        if number not in graph.subgraphs:
+            raise UserError(f"{call.label}: there is no subgraph {number}")
+        initialiser = graph.subgraphs[number]
+        _check_operands(initialiser)
         names = _names(initialiser)
         for operator in initialiser.operators:
             if operator.name == "VAR_HANDLE":
                 continue
             data = initialiser.tensors[operator.inputs[1]].data if operator.name == "ASSIGN_VARIABLE" else None
             if data is None:
-                raise ValueError(f"subgraph {number} does more than assign constants to variables: {operator.name}")
+                raise UserError(f"subgraph {number} does more than assign constants to variables: {operator.label}")
             values[_name(names, operator)] = data
     return values
 
@@ -102,12 +113,25 @@ def _variables(graph: Graph, names: dict[int, Name], initial: dict[Name, NDArray
                 ),
             )
             if (known.dtype, known.elements) != (value.dtype, value.elements):
-                raise ValueError(f"variable '{known.name}' is {known} here and {value} there")
-            if known.initial is not None and known.initial.size != known.elements:
-                raise ValueError(
-                    f"variable '{known.name}' is {known}, its initial value has {known.initial.size} values"
+                raise UserError(f"{operator.label}: variable '{known.name}' is {known} and {value.label} {value}")
+            first = known.initial
+            if first is not None and (first.dtype.name, first.size) != (known.dtype, known.elements):
+                raise UserError(
+                    f"{operator.label}: variable '{known.name}' is {known}, its initial value"
+                    f" {first.dtype.name}{list(first.shape)}"
                 )
     return variables
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Whether the same bytes mean the same in both."""
+    a, b = one.quantization, other.quantization
+    if a is None or b is None:
+        return one.shape == other.shape and a is b
+    return one.shape == other.shape and (a.scales.tolist(), a.zero_points.tolist()) == (
+        b.scales.tolist(),
+        b.zero_points.tolist(),
+    )
 
 
 def _still_holds(graph: Graph, names: dict[int, Name], read: int) -> bool:

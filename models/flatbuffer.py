@@ -10,6 +10,7 @@ import tflite
 from generator.options import OPTIONS
 
 TYPES = {
+    "float16": tflite.TensorType.FLOAT16,
     "float32": tflite.TensorType.FLOAT32,
     "bool": tflite.TensorType.BOOL,
     "int8": tflite.TensorType.INT8,
@@ -18,12 +19,17 @@ TYPES = {
     "int4": tflite.TensorType.INT4,
     "int64": tflite.TensorType.INT64,
     "resource": tflite.TensorType.RESOURCE,
+    "string": tflite.TensorType.STRING,
     "uint8": tflite.TensorType.UINT8,
 }
 
 
 @dataclass
 class TensorSpec:
+    """``signature``: the shape with -1 for dimensions that may change. ``buffer``: a number, not that of ``data``.
+    ``outside``: offset and size of a constant in the file, behind the flatbuffer.
+    """
+
     shape: tuple[int, ...]
     dtype: str = "int8"
     scales: list[float] = field(default_factory=list)
@@ -32,6 +38,10 @@ class TensorSpec:
     data: Any = None
     name: str = "t"
     variable: bool = False
+    signature: tuple[int, ...] = ()
+    sparse: bool = False
+    buffer: int | None = None
+    outside: tuple[int, int] | None = None
 
 
 def activation(*shape: int, scale: float = 1.0, zero_point: int = 0) -> TensorSpec:
@@ -41,7 +51,7 @@ def activation(*shape: int, scale: float = 1.0, zero_point: int = 0) -> TensorSp
 
 @dataclass
 class OperatorSpec:
-    """``options`` are named as in generator/options.py; ``activation`` is one of them."""
+    """``options`` are named as in generator/options.py; ``activation`` is one of them. ``name`` may be CUSTOM:code."""
 
     name: str
     inputs: list[int]
@@ -85,9 +95,11 @@ def build_model(
 def _subgraph(builder: Any, spec: SubgraphSpec, codes: list[str], buffers: list[int]) -> int:
     tensor_offsets = []
     for tensor in spec.tensors:
-        if tensor.data is not None:
-            buffers.append(_buffer(builder, np.asarray(tensor.data)))
-        tensor_offsets.append(_tensor(builder, tensor, len(buffers) - 1 if tensor.data is not None else 0))
+        own = tensor.data is not None or tensor.outside is not None
+        if own:
+            buffers.append(_buffer(builder, tensor.data, tensor.outside))
+        number = len(buffers) - 1 if own else 0
+        tensor_offsets.append(_tensor(builder, tensor, number if tensor.buffer is None else tensor.buffer))
     tensors_vector = _offsets(builder, tensor_offsets)
     operators_vector = _offsets(builder, [_operator(builder, operator, codes) for operator in spec.operators])
     inputs_vector = builder.CreateNumpyVector(np.array(spec.inputs, np.int32))
@@ -107,19 +119,26 @@ def _offsets(builder: Any, offsets: list[int]) -> int:
     return int(builder.EndVector())
 
 
-def _buffer(builder: Any, payload: Any) -> int:
+def _buffer(builder: Any, payload: Any, outside: tuple[int, int] | None = None) -> int:
     data = None
     if payload is not None:
-        data = builder.CreateByteVector(payload.tobytes())
+        data = builder.CreateByteVector(np.asarray(payload).tobytes())
     tflite.BufferStart(builder)
+    if outside is not None:
+        tflite.BufferAddOffset(builder, outside[0])
+        tflite.BufferAddSize(builder, outside[1])
     if data is not None:
         tflite.BufferAddData(builder, data)
     return int(tflite.BufferEnd(builder))
 
 
 def _operator_code(builder: Any, name: str) -> int:
-    number = getattr(tflite.BuiltinOperator, name)
+    kind, _, custom = name.partition(":")
+    number = getattr(tflite.BuiltinOperator, kind)
+    custom_code = builder.CreateString(custom) if custom else None
     tflite.OperatorCodeStart(builder)
+    if custom_code is not None:
+        tflite.OperatorCodeAddCustomCode(builder, custom_code)
     tflite.OperatorCodeAddDeprecatedBuiltinCode(builder, min(number, 127))
     tflite.OperatorCodeAddBuiltinCode(builder, number)
     tflite.OperatorCodeAddVersion(builder, 1)
@@ -129,7 +148,11 @@ def _operator_code(builder: Any, name: str) -> int:
 def _tensor(builder: Any, tensor: TensorSpec, buffer: int) -> int:
     name = builder.CreateString(tensor.name)
     shape = builder.CreateNumpyVector(np.array(tensor.shape, np.int32))
-    quantization = None
+    signature = builder.CreateNumpyVector(np.array(tensor.signature, np.int32)) if tensor.signature else None
+    quantization = sparsity = None
+    if tensor.sparse:
+        tflite.SparsityParametersStart(builder)
+        sparsity = tflite.SparsityParametersEnd(builder)
     if tensor.scales:
         scales = builder.CreateNumpyVector(np.array(tensor.scales, np.float32))
         zero_points = builder.CreateNumpyVector(np.array(tensor.zero_points or [0] * len(tensor.scales), np.int64))
@@ -144,6 +167,10 @@ def _tensor(builder: Any, tensor: TensorSpec, buffer: int) -> int:
     tflite.TensorAddBuffer(builder, buffer)
     tflite.TensorAddName(builder, name)
     tflite.TensorAddIsVariable(builder, tensor.variable)
+    if signature is not None:
+        tflite.TensorAddShapeSignature(builder, signature)
+    if sparsity is not None:
+        tflite.TensorAddSparsity(builder, sparsity)
     if quantization is not None:
         tflite.TensorAddQuantization(builder, quantization)
     return int(tflite.TensorEnd(builder))

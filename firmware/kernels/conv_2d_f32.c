@@ -5,17 +5,20 @@
 // One output channel of the window whose first tap is at row y and column x; in the reference's order of additions.
 static float sum_window(const Conv2dF32 *layer, const float *image, const float *weights, int32_t y, int32_t x) {
     const int32_t channels = layer->group_channels, filter_w = layer->filter_w, pixel = layer->input_channels;
-    const Range rows = taps_inside(y, layer->filter_h, layer->dilation_h, layer->input_h);
-    const Range columns = taps_inside(x, filter_w, layer->dilation_w, layer->input_w);
+    const Taps rows = taps_on_elements(y, layer->filter_h, layer->dilation_h, layer->spread_h, layer->input_h);
+    const Taps columns = taps_on_elements(x, filter_w, layer->dilation_w, layer->spread_w, layer->input_w);
+    int32_t line = rows.input * layer->input_w + columns.input;
     float sum = 0;
-    for (int32_t row = rows.begin; row < rows.end; row++) {
-        for (int32_t column = columns.begin; column < columns.end; column++) {
-            const int32_t at = (y + row * layer->dilation_h) * layer->input_w + x + column * layer->dilation_w;
+    for (int32_t row = rows.begin; row < rows.end; row += rows.step) {
+        int32_t at = line;
+        for (int32_t column = columns.begin; column < columns.end; column += columns.step) {
             const float *in = image + at * pixel, *weight = weights + (row * filter_w + column) * channels;
             for (int32_t channel = 0; channel < channels; channel++) {
                 sum += in[channel] * weight[channel];
             }
+            at += columns.input_step;
         }
+        line += rows.input_step * layer->input_w;
     }
     return sum;
 }

@@ -4,12 +4,13 @@
 
 #include <stdint.h>
 
+#include "dot_block_s8.h"
 #include "requantize.h"
 
 // Weights are packed by generator/ops/fully_connected.py: blocks of FULLY_CONNECTED_UNITS output units; in a block, for
 // every four inputs, four weights of each unit in turn. Units and inputs are padded to multiples of four with zero
 // weights.
-#define FULLY_CONNECTED_UNITS 4
+#define FULLY_CONNECTED_UNITS DOT_BLOCK_ROWS
 
 typedef struct {
     const int8_t *weights;  // [units / 4][depth / 4][4 units][4 inputs], 4-byte aligned

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "logistic_f32.h"
+
 #define KERNEL(name, expression)                                                                                       \
     void name(const UnaryF32 *layer, const float *input, float *output) {                                              \
         const UnaryF32 p = *layer;                                                                                     \
@@ -15,14 +17,6 @@
 static inline float gate(float x) {
     float positive = 0.0f < x ? x : 0.0f;
     return positive < 6.0f ? positive : 6.0f;
-}
-
-// The reference's branches: above, the sum is 1 in float32; below, it is its second term.
-static inline float logistic(float x) {
-    if (x > 16.619047164916992188f) {
-        return 1.0f;
-    }
-    return x < -9.0f ? expf(x) : 1.0f / (1.0f + expf(-x));
 }
 
 // Halves go to the even neighbour; what rounds to zero from below becomes +0.

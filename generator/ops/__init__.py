@@ -1,8 +1,9 @@
 """The operators the ahead-of-time compiler knows: one module each, listed here.
 
 A module has two functions. ``reject(graph, operator)`` returns the reason why this use of the operator cannot be
-compiled, or None. ``lower(graph, operator)`` returns a `Lowered` kernel call or several, or an `Alias` where the output
-is the input under another shape; it is called only for operators that were not rejected.
+compiled, or None; it may raise ValueError instead. ``lower(graph, operator)`` returns a `Lowered` kernel call or
+several, or an `Alias` where the output is the input under another shape; it is called only for operators that were not
+rejected.
 """
 
 from typing import Protocol
@@ -15,17 +16,20 @@ from generator.ops import (
     fully_connected,
     index,
     lookup,
+    lstm,
     movement,
     pool_2d,
     quantize,
     reduce,
     resize,
     softmax,
+    svdf,
+    transpose_conv,
     unary_f32,
 )
 from generator.ops.lowered import Alias, Lowered
 
-__all__ = ["REGISTRY", "Alias", "Lowered", "OperatorModule"]
+__all__ = ["REGISTRY", "Alias", "Lowered", "OperatorModule", "refusal"]
 
 
 class OperatorModule(Protocol):
@@ -99,8 +103,39 @@ REGISTRY: dict[str, OperatorModule] = {
     "STRIDED_SLICE": movement,
     "SUB": binary,
     "SUM": reduce,
+    "SVDF": svdf,
     "TANH": lookup,
     "TRANSPOSE": movement,
+    "TRANSPOSE_CONV": transpose_conv,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm,
     "UNPACK": movement,
     "ZEROS_LIKE": movement,
 }
+SEVERAL_OUTPUTS = ("SPLIT", "SPLIT_V", "UNPACK")
+
+
+def refusal(graph: Graph, operator: Operator) -> str | None:
+    """The reason why an operator cannot be compiled, or None."""
+    module = REGISTRY.get(operator.name)
+    if module is None:
+        return "no kernel for this operator"
+    if len(operator.outputs) != 1 and operator.name not in SEVERAL_OUTPUTS:
+        return f"it has {len(operator.outputs)} outputs, not one"
+    try:
+        return module.reject(graph, operator) or _reject_axes(graph, operator)
+    except ValueError as error:
+        return str(error)
+
+
+def _reject_axes(graph: Graph, operator: Operator) -> str | None:
+    """Refuse numbers of scales that are not the tensor's size along their axis; a bias's do not matter."""
+    for number in (*operator.inputs, *operator.outputs):
+        if number < 0:
+            continue
+        tensor = graph.tensors[number]
+        quantization = tensor.quantization
+        if quantization is None or not quantization.per_channel or tensor.dtype in ("int32", "int64"):
+            continue
+        if tensor.shape[quantization.axis :][:1] != (len(quantization.scales),) or quantization.axis < 0:
+            return f"{tensor.label} has {len(quantization.scales)} scales along axis {quantization.axis} of {tensor}"
+    return None

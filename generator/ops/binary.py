@@ -96,7 +96,7 @@ def reject(graph: Graph, operator: Operator) -> str | None:
             return f"output {target} does not fit inputs {first} and {second}"
         activation = operator.options.get("activation", 0)
         if activation not in ACTIVATION_BOUNDS:
-            known = activation < len(ACTIVATION_NAMES)
+            known = 0 <= activation < len(ACTIVATION_NAMES)
             return f"fused activation {ACTIVATION_NAMES[activation] if known else activation} is not supported"
         _parameters(operator, first, second, target)
     except ValueError as error:
@@ -183,7 +183,7 @@ def _sum_rescales(a: float, b: float, c: float, shift: int) -> tuple[Rescale, Re
 
 
 def lower(graph: Graph, operator: Operator) -> Lowered:
-    first, second = (graph.tensors[index] for index in operator.inputs)
+    first, second = (graph.tensors[index] for index in operator.inputs[:2])
     target = graph.output(operator)
     walk = walk_of(first.shape, second.shape)
     return Lowered(

@@ -12,6 +12,7 @@ from generator.ops.linear import (
     linear_of,
     reject_activation,
     reject_bias,
+    reject_constants,
     reject_quantized_weights,
     reject_range,
     reject_types,
@@ -19,7 +20,7 @@ from generator.ops.linear import (
     weight_matrix,
 )
 from generator.ops.lowered import Lowered
-from generator.ops.window import Window, window_lead, window_of
+from generator.ops.window import Window, reject_window, window_lead, window_of
 from generator.program import Value
 from generator.quantization import (
     INT8_MAX,
@@ -48,20 +49,12 @@ def reject_layer(layer: Linear, operator: Operator) -> str | None:
     return (
         reject_types(layer)
         or _reject_shapes(layer, operator)
-        or _reject_constants(layer)
+        or reject_constants(layer)
         or reject_quantized_weights(layer)
         or reject_bias(layer)
-        or reject_activation(operator)
+        or reject_activation(operator, layer.output)
         or reject_range(layer)
     )
-
-
-def _reject_constants(layer: Linear) -> str | None:
-    if layer.weights.data is None:
-        return "weights are not a constant"
-    if layer.input.data is not None:
-        return "its input is a constant"
-    return None
 
 
 def _reject_shapes(layer: Linear, operator: Operator) -> str | None:
@@ -78,6 +71,8 @@ def _reject_shapes(layer: Linear, operator: Operator) -> str | None:
     if channels % filter_channels or filters % (channels // filter_channels):
         return f"{channels} input channels do not divide into groups for weights {list(layer.weights.shape)}"
     window = window_of(operator, height, width, filter_h, filter_w)
+    if reason := reject_window(window, height, width):
+        return reason
     expected = (batches, window.output_h, window.output_w, filters)
     if layer.output.shape != expected:
         return f"output {layer.output} does not fit: with this window it has the shape {list(expected)}"
@@ -158,6 +153,8 @@ def lower_int16(layer: Linear, window: Window, activation: int) -> Lowered:
             "wide": layer.wide,
             "batches": layer.input.shape[0],
             **_geometry(layer, window),
+            "spread_h": window.spread_h,
+            "spread_w": window.spread_w,
             "activation_min": minimum,
             "activation_max": maximum,
         },
@@ -179,6 +176,8 @@ def lower_float32(layer: Linear, window: Window, activation: int) -> Lowered:
             "bias": bias,
             "batches": layer.input.shape[0],
             **_geometry(layer, window),
+            "spread_h": window.spread_h,
+            "spread_w": window.spread_w,
             "activation_min": minimum,
             "activation_max": maximum,
         },

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.graph import Tensor
+from generator.graph import NUMPY_TYPES, Tensor
 from generator.ops.lowered import Alias, Lowered
 from generator.program import Value
 
@@ -32,6 +32,9 @@ class Blank:
 
 
 def blank(tensor: Tensor) -> Blank:
+    """Raises ValueError for a type whose elements are not whole bytes."""
+    if tensor.dtype not in NUMPY_TYPES:
+        raise ValueError(f"{tensor.label} is {tensor.dtype}, which cannot be moved")
     return Blank(tensor, np.empty(tensor.shape, tensor.dtype))
 
 
@@ -54,11 +57,13 @@ class Fill:
 
 
 def check(parts: list[Copy | Fill]) -> None:
-    """Raises ValueError where the shapes of a copy differ or need too many dimensions."""
+    """Raises ValueError where the shapes or types of a copy differ or need too many dimensions."""
     for part in parts:
         if isinstance(part, Copy):
             if part.part.shape != part.into.shape:
                 raise ValueError(f"its output {part.target.tensor} does not fit: it is {list(part.part.shape)}")
+            if part.part.dtype != part.into.dtype:
+                raise ValueError(f"it turns {part.source.tensor} into {part.target.tensor}")
             if len(_dimensions(part)) > RANK + 1:
                 raise ValueError(f"it needs more than {RANK} dimensions")
 

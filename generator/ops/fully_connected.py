@@ -40,7 +40,7 @@ def reject(graph: Graph, operator: Operator) -> str | None:
         or _reject_weights(layer)
         or reject_bias(layer)
         or _reject_bias_scale(layer)
-        or reject_activation(operator)
+        or reject_activation(operator, layer.output)
         or _reject_format(operator)
         or _reject_range(layer)
     )
@@ -53,7 +53,7 @@ def _reject_shapes(layer: Linear) -> str | None:
     units, depth = weights.shape
     if units == 0 or depth == 0 or source.elements % depth or not source.elements:
         return f"input {source} does not fit weights {list(weights.shape)}"
-    if target.elements != source.elements // depth * units or target.shape[-1] != units:
+    if target.elements != source.elements // depth * units or target.shape[-1:] != (units,):
         return f"output {target} does not fit input {source} and weights {list(weights.shape)}"
     return None
 

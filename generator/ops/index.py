@@ -21,7 +21,7 @@ def reject(graph: Graph, operator: Operator) -> str | None:
         return f"input is {source.dtype}, supported is {' or '.join(ARGUMENTS)}"
     if target.dtype != "int32":
         return f"output is {target.dtype}, supported is int32"
-    if other.data is None or other.elements != 1:
+    if other.data is None or other.elements != 1 or other.dtype not in ("int32", "int64"):
         return "its axis is not a constant number"
     axis, rank = int(other.data.reshape(-1)[0]), len(source.shape)
     if not -rank <= axis < rank:
@@ -38,6 +38,8 @@ def _reject_gather(graph: Graph, operator: Operator) -> str | None:
     rank = len(source.shape)
     if source.dtype not in GATHERED or target.dtype != source.dtype:
         return f"it turns {source} into {target}"
+    if not source.elements:
+        return f"it takes elements of {source}, which has none"
     if indices.dtype != "int32":
         return f"indices are {indices.dtype}, supported is int32"
     if not 0 <= batch <= axis < rank or batch > len(indices.shape):

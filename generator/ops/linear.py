@@ -1,4 +1,4 @@
-"""What CONV_2D and FULLY_CONNECTED share: constant weights, filters first; bias; one rescale per filter."""
+"""What CONV_2D, TRANSPOSE_CONV and FULLY_CONNECTED share: constant weights, filters first; a bias; rescaling."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,22 @@ from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator, Tensor
 from generator.ops.lowered import reject_unless_per_tensor
-from generator.quantization import ACTIVATION_BOUNDS, ACTIVATION_NAMES, INT8_MIN, Rescale, rescale_of
+from generator.quantization import (
+    ACTIVATION_BOUNDS,
+    ACTIVATION_NAMES,
+    INT8_MIN,
+    LIMITS,
+    Rescale,
+    activation_range,
+    rescale_of,
+)
 
 INT16_MIN = -(2**15)
 WEIGHTS = {"int8": ("int8", "int4"), "int16": ("int8",), "float32": ("float32",)}  # by the input's type
 BIASES = {"int8": ("int32",), "int16": ("int32", "int64"), "float32": ("float32",)}
 WIDE_REACH = 2**47  # of the reference's rescaling of 64-bit accumulators
 WIDE_SHIFT = 7
+MOST_FILTERS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -39,12 +48,12 @@ class Linear:
         return self.dtype == "int16" and (self.bias is None or self.bias.dtype == "int64")
 
 
-def linear_of(graph: Graph, operator: Operator) -> Linear | None:
-    """The layer, or None if its input or weights are missing."""
-    source, weights = graph.input(operator, 0), graph.input(operator, 1)
+def linear_of(graph: Graph, operator: Operator, positions: tuple[int, int, int] = (0, 1, 2)) -> Linear | None:
+    """The layer, or None if its input or weights are missing; ``positions`` of input, weights and bias."""
+    source, weights, bias = (graph.input(operator, position) for position in positions)
     if source is None or weights is None:
         return None
-    return Linear(source, weights, graph.input(operator, 2), graph.output(operator))
+    return Linear(source, weights, bias, graph.output(operator))
 
 
 def reject_types(layer: Linear) -> str | None:
@@ -75,6 +84,14 @@ def reject_types(layer: Linear) -> str | None:
     return None
 
 
+def reject_constants(layer: Linear) -> str | None:
+    if layer.weights.data is None:
+        return "weights are not a constant"
+    if layer.input.data is not None:
+        return "its input is a constant"
+    return None
+
+
 def reject_quantized_weights(layer: Linear) -> str | None:
     """Refuse weights that are not symmetric, or quantised along another axis than the filters."""
     quantization = layer.weights.quantization
@@ -98,12 +115,18 @@ def reject_bias(layer: Linear) -> str | None:
     return None
 
 
-def reject_activation(operator: Operator) -> str | None:
-    """Refuse fused activations that TensorFlow Lite Micro silently leaves out, and unknown ones."""
+def reject_activation(operator: Operator, output: Tensor | None = None) -> str | None:
+    """Refuse fused activations that TensorFlow Lite Micro silently leaves out, and unknown ones.
+
+    Raises:
+        ValueError: its bounds cannot be expressed in the quantisation of ``output``.
+    """
     activation = operator.options.get("activation", 0)
     if activation not in ACTIVATION_BOUNDS:
-        known = activation < len(ACTIVATION_NAMES)
+        known = 0 <= activation < len(ACTIVATION_NAMES)
         return f"fused activation {ACTIVATION_NAMES[activation] if known else activation} is not supported"
+    if output is not None and output.quantization is not None and output.dtype in LIMITS:
+        activation_range(activation, output.quantization, output.dtype)
     return None
 
 
@@ -111,6 +134,10 @@ def reject_range(layer: Linear) -> str | None:
     """Refuse what the reference's accumulator could overflow with, where its result is undefined, and its rescale."""
     if layer.dtype == "float32":
         return None
+    if layer.filters > MOST_FILTERS:
+        return f"it has {layer.filters:,} filters, supported are at most {MOST_FILTERS:,}"
+    if np.any(np.abs(bias_values(layer).astype(np.float64)) >= WIDE_REACH):
+        return "its accumulator can overflow 48 bits"
     reach = int(np.max(accumulator_reach(layer)))
     if layer.wide and reach >= WIDE_REACH:
         return "its accumulator can overflow 48 bits"
@@ -152,14 +179,14 @@ def bias_values(layer: Linear) -> NDArray[np.int64]:
 def folded_bias(layer: Linear) -> NDArray[np.int64]:
     """[filters], with -input zero point x sum of the filter's weights added."""
     assert layer.input.quantization is not None
-    sums: NDArray[np.int64] = weight_matrix(layer).astype(np.int64).sum(axis=1)
+    sums: NDArray[np.int64] = weight_matrix(layer).sum(axis=1, dtype=np.int64)
     return bias_values(layer) - layer.input.quantization.zero_point * sums
 
 
 def accumulator_reach(layer: Linear) -> NDArray[np.int64]:
     """[filters]: a bound of the magnitude of every partial sum, with the zero point folded into the bias or not."""
     low = INT8_MIN if layer.dtype == "int8" else INT16_MIN
-    magnitudes: NDArray[np.int64] = np.abs(weight_matrix(layer).astype(np.int64)).sum(axis=1)
+    magnitudes: NDArray[np.int64] = np.abs(weight_matrix(layer).astype(np.int16)).sum(axis=1, dtype=np.int64)
     reach: NDArray[np.int64] = np.abs(folded_bias(layer)) + magnitudes * -low
     return reach
 

@@ -1,6 +1,7 @@
 """Operators that move elements and do not change them, written as numpy views (see generator/ops/copies.py)."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from generator.ops.lowered import Alias, Lowered
 
 Parts = list[Copy | Fill]
 DTYPES = ("int8", "uint8", "bool", "int16", "int32", "float32", "int64")
+MOST_BLOCK = 1 << 12  # places, each of which takes a copy
 
 
 def _constant(graph: Graph, operator: Operator, position: int, role: str) -> NDArray[Any]:
@@ -22,14 +24,27 @@ def _constant(graph: Graph, operator: Operator, position: int, role: str) -> NDA
     """
     tensor = graph.input(operator, position)
     if tensor is None:
-        raise ValueError(f"its {role} is missing")
+        raise ValueError(f"it has no {role}")
     if tensor.data is None:
         raise ValueError(f"its {role} is not a constant")
     return tensor.data.reshape(-1)
 
 
-def _integers(graph: Graph, operator: Operator, position: int, role: str) -> list[int]:
-    return [int(value) for value in _constant(graph, operator, position, role)]
+def _integers(graph: Graph, operator: Operator, position: int, role: str, count: int | None = None) -> list[int]:
+    values = _constant(graph, operator, position, role)
+    if values.dtype.name not in ("int32", "int64"):
+        raise ValueError(f"its {role} is {values.dtype.name}, supported are int32 and int64")
+    if count is not None and len(values) != count:
+        raise ValueError(f"its {role} has {len(values)} values, not {count}")
+    return [int(value) for value in values]
+
+
+def _value(graph: Graph, operator: Operator, position: int) -> NDArray[Any]:
+    """A single value of the output's type."""
+    values, dtype = _constant(graph, operator, position, "value"), graph.output(operator).dtype
+    if len(values) != 1 or values.dtype.name != dtype:
+        raise ValueError(f"its value is {values.dtype.name}[{len(values)}], supported is one of {dtype}")
+    return values
 
 
 def _input(graph: Graph, operator: Operator, position: int = 0) -> Tensor:
@@ -55,7 +70,11 @@ def _whole(graph: Graph, operator: Operator) -> Parts:
 
 def _slice(graph: Graph, operator: Operator) -> Parts:
     source, target = blank(_input(graph, operator)), blank(graph.output(operator))
-    begins, sizes = (_integers(graph, operator, k, role) for k, role in ((1, "begin"), (2, "size")))
+    rank = source.array.ndim
+    begins, sizes = (_integers(graph, operator, k, role, rank) for k, role in ((1, "begin"), (2, "size")))
+    for begin, size, whole in zip(begins, sizes, source.array.shape, strict=True):
+        if size < -1 or not 0 <= begin <= begin + max(size, 0) <= whole:
+            raise ValueError(f"it takes {size} elements from {begin} on along an axis of {whole}")
     ends = [
         begin + size if size >= 0 else whole
         for begin, size, whole in zip(begins, sizes, source.array.shape, strict=True)
@@ -67,9 +86,8 @@ def _slice(graph: Graph, operator: Operator) -> Parts:
 def _strided_slice(graph: Graph, operator: Operator) -> Parts:
     """Source: ``tensorflow/lite/kernels/internal/strided_slice_logic.h``; numpy's slices clamp alike."""
     source, target = blank(_input(graph, operator)), blank(graph.output(operator))
-    begins, ends, strides = (
-        _integers(graph, operator, k, role) for k, role in ((1, "begin"), (2, "end"), (3, "strides"))
-    )
+    begins = _integers(graph, operator, 1, "begin")
+    ends, strides = (_integers(graph, operator, k, role, len(begins)) for k, role in ((2, "end"), (3, "strides")))
     options = operator.options
     index: list[Any] = []
     for axis, (begin, end, stride) in enumerate(zip(begins, ends, strides, strict=True)):
@@ -101,8 +119,8 @@ def _shaped(target: Blank, shape: tuple[int, ...]) -> NDArray[Any]:
 
 def _transpose(graph: Graph, operator: Operator) -> Parts:
     source, target = blank(_input(graph, operator)), blank(graph.output(operator))
-    order = _integers(graph, operator, 1, "permutation")
-    if sorted(axis % source.array.ndim for axis in order) != list(range(source.array.ndim)):
+    order = _integers(graph, operator, 1, "permutation", source.array.ndim)
+    if sorted(_axis(axis, source.array.ndim) for axis in order) != list(range(source.array.ndim)):
         raise ValueError(f"{order} is not a permutation of {source.array.ndim} dimensions")
     return [Copy(source, source.array.transpose(order), target, target.array)]
 
@@ -150,7 +168,7 @@ def _split_along(graph: Graph, operator: Operator, source: Tensor, axis: int, si
 
 
 def _split(graph: Graph, operator: Operator) -> Parts:
-    (axis,) = _integers(graph, operator, 0, "axis")
+    (axis,) = _integers(graph, operator, 0, "axis", 1)
     source = _input(graph, operator, 1)
     axis = _axis(axis, len(source.shape))
     count = len(operator.outputs)
@@ -160,7 +178,7 @@ def _split(graph: Graph, operator: Operator) -> Parts:
 def _split_v(graph: Graph, operator: Operator) -> Parts:
     source = _input(graph, operator)
     sizes = _integers(graph, operator, 1, "sizes")
-    (axis,) = _integers(graph, operator, 2, "axis")
+    (axis,) = _integers(graph, operator, 2, "axis", 1)
     axis = _axis(axis, len(source.shape))
     rest = source.shape[axis] - sum(size for size in sizes if size >= 0)
     return _split_along(graph, operator, source, axis, [size if size >= 0 else rest for size in sizes])
@@ -193,7 +211,7 @@ def _unpack(graph: Graph, operator: Operator) -> Parts:
 
 def _pad_value(graph: Graph, operator: Operator, source: Tensor) -> NDArray[Any]:
     if operator.name == "PADV2":
-        return _constant(graph, operator, 2, "value")[:1]
+        return _value(graph, operator, 2)
     zero = source.quantization.zero_point if source.quantization is not None and source.dtype != "float32" else 0
     return np.array([zero], source.dtype)
 
@@ -201,7 +219,7 @@ def _pad_value(graph: Graph, operator: Operator, source: Tensor) -> NDArray[Any]
 def _pad(graph: Graph, operator: Operator) -> Parts:
     source, target = blank(_input(graph, operator)), blank(graph.output(operator))
     pads = _pairs(graph, operator, 1, "paddings")
-    if len(pads) != source.array.ndim or target.array.ndim != source.array.ndim or min(map(min, pads)) < 0:
+    if len(pads) != source.array.ndim or target.array.ndim != source.array.ndim:
         raise ValueError(f"paddings {pads} do not fit {source.tensor}")
     expected = tuple(size + before + after for size, (before, after) in zip(source.array.shape, pads, strict=True))
     if target.array.shape != expected:
@@ -214,7 +232,10 @@ def _pad(graph: Graph, operator: Operator) -> Parts:
 
 
 def _pairs(graph: Graph, operator: Operator, position: int, role: str) -> list[tuple[int, int]]:
+    """Raises ValueError where one is negative."""
     values = _integers(graph, operator, position, role)
+    if len(values) % 2 or min(values, default=0) < 0:
+        raise ValueError(f"its {role} are {values}")
     return list(zip(values[::2], values[1::2], strict=True))
 
 
@@ -222,7 +243,7 @@ def _blocks(graph: Graph, operator: Operator) -> tuple[tuple[int, int], list[tup
     """Block height and width, and paddings or crops of both axes; three dimensions have a width of 1."""
     shape = _integers(graph, operator, 1, "block shape")
     pads = _pairs(graph, operator, 2, "paddings or crops")
-    if len(shape) not in (1, 2) or len(pads) != len(shape) or min(shape) < 1:
+    if len(shape) not in (1, 2) or len(pads) != len(shape) or min(shape) < 1 or prod(shape) > MOST_BLOCK:
         raise ValueError(f"block shape {shape} is not supported")
     return (shape[0], shape[1] if len(shape) == 2 else 1), [*pads, (0, 0)][:2]
 
@@ -307,7 +328,11 @@ def _depth_and_space(graph: Graph, operator: Operator) -> Parts:
 
 def _broadcast_to(graph: Graph, operator: Operator) -> Parts:
     source, target = blank(_input(graph, operator)), blank(graph.output(operator))
-    return [Copy(source, np.broadcast_to(source.array, target.array.shape), target, target.array)]
+    try:
+        part = np.broadcast_to(source.array, target.array.shape)
+    except ValueError:
+        raise ValueError(f"{source.tensor} cannot be broadcast to {target.tensor}") from None
+    return [Copy(source, part, target, target.array)]
 
 
 def _reverse(graph: Graph, operator: Operator) -> Parts:
@@ -317,7 +342,7 @@ def _reverse(graph: Graph, operator: Operator) -> Parts:
 
 
 def _fill(graph: Graph, operator: Operator) -> Parts:
-    return [Fill(graph.output(operator), _constant(graph, operator, 1, "value")[:1])]
+    return [Fill(graph.output(operator), _value(graph, operator, 1))]
 
 
 def _zeros_like(graph: Graph, operator: Operator) -> Parts:

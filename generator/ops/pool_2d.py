@@ -3,7 +3,7 @@
 from generator.graph import Graph, Operator
 from generator.ops.linear import reject_activation
 from generator.ops.lowered import Lowered, reject_unless_per_tensor
-from generator.ops.window import window_lead, window_of
+from generator.ops.window import SAME, VALID, reject_window, window_lead, window_of
 from generator.program import Value
 from generator.quantization import activation_range, float_activation_range
 
@@ -25,12 +25,16 @@ def reject(graph: Graph, operator: Operator) -> str | None:
     options = operator.options
     if any(options[name] < 1 for name in ("stride_h", "stride_w", "filter_h", "filter_w")):
         return "its filter or stride is less than 1"
+    if options["padding"] not in (SAME, VALID):
+        return f"padding {options['padding']} is not known"
     batches, height, width, channels = source.shape
     window = window_of(operator, height, width, options["filter_h"], options["filter_w"])
+    if reason := reject_window(window, height, width):
+        return reason
     expected = (batches, window.output_h, window.output_w, channels)
     if target.shape != expected:
         return f"output {target} does not fit: with this window it has the shape {list(expected)}"
-    return reject_activation(operator)
+    return reject_activation(operator, target)
 
 
 def lower(graph: Graph, operator: Operator) -> Lowered:

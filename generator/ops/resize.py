@@ -7,6 +7,7 @@ from generator.graph import Graph, Operator
 from generator.ops.lowered import Lowered, reject_unless_per_tensor
 
 SHORT = {"int8": "s8", "float32": "f32"}
+MOST_OUTPUTS = 1 << 16  # along an axis: each has an entry in a table
 ONE = 1 << 10  # of the fixed-point fractions
 
 
@@ -22,6 +23,8 @@ def reject(graph: Graph, operator: Operator) -> str | None:
         return "its size is not a constant"
     if (source.shape[0], *size.data.reshape(-1).tolist(), source.shape[3]) != target.shape:
         return f"output {target} does not fit input {source} and size {size.data.tolist()}"
+    if max(target.shape[1:3]) > MOST_OUTPUTS:
+        return f"output {target} has more than {MOST_OUTPUTS:,} rows or columns"
     return None
 
 

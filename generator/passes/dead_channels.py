@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator, Quantization, Tensor
-from generator.ops import REGISTRY, binary
+from generator.ops import binary, refusal
 from generator.passes.ranges import (
     LINEAR,
+    MOST_CHANNELS,
     Filters,
     Range,
     channel_ranges,
@@ -76,9 +77,9 @@ def _droppable(graph: Graph, ranges: Mapping[int, Range]) -> dict[int, Mask]:
             channels_of(tensor), tensor.index in produced and tensor.index not in ports and not tensor.variable
         )
         for tensor in graph.tensors
-        if tensor.dtype == "int8" and tensor.data is None
+        if tensor.dtype == "int8" and tensor.data is None and channels_of(tensor) <= MOST_CHANNELS
     }
-    limits = [_limit(graph, operator, ranges) for operator in graph.operators]
+    limits = [_limit(graph, operator, ranges, drop) for operator in graph.operators]
     while True:
         before = _count(drop)
         for limit in reversed(limits):
@@ -99,10 +100,12 @@ def _count(drop: Mapping[int, Mask]) -> int:
 Limit = Callable[[dict[int, Mask]], None]
 
 
-def _limit(graph: Graph, operator: Operator, ranges: Mapping[int, Range]) -> Limit:
+def _limit(graph: Graph, operator: Operator, ranges: Mapping[int, Range], drop: Mapping[int, Mask]) -> Limit:
     """What one operator asks of the channels of its tensors."""
     limit = None
-    if operator.name in REGISTRY and REGISTRY[operator.name].reject(graph, operator) is None:
+    operands = [graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0]
+    candidates = all(tensor.index in drop or tensor.data is not None for tensor in operands)
+    if candidates and refusal(graph, operator) is None:
         filters = filters_of(graph, operator)
         if filters is not None:
             limit = _limit_of_filters(operator, filters, ranges)
@@ -363,7 +366,7 @@ def _totals(graph: Graph) -> str:
     """MACs and weight bytes of the layers with filters."""
     macs = weights = 0
     for operator in graph.operators:
-        filters = filters_of(graph, operator)
+        filters = filters_of(graph, operator) if refusal(graph, operator) is None else None
         if filters is not None:
             macs += graph.output(operator).elements * filters.weights[0].size
             weights += filters.weights.size

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from generator.graph import Graph, Operator, Quantization, Tensor
+from generator.ops import refusal
 from generator.ops.window import SAME, window_of
 from generator.passes.rewrite import sole_reader, with_operators, without
 
@@ -31,6 +32,8 @@ def fuse_pads(graph: Graph) -> tuple[Graph, list[str]]:
             continue
         pads, reader = _spatial_pads(graph, pad), sole_reader(graph, pad)
         if pads is None or reader is None or reader.name not in CONVOLUTIONS or reader.inputs[0] != pad.outputs[0]:
+            continue
+        if refusal(graph, pad) is not None or refusal(graph, reader) is not None:
             continue
         padded = _total_pads(graph, reader, pads)
         fused = replace(reader, inputs=(pad.inputs[0], *reader.inputs[1:]), options={**reader.options, "pads": padded})
@@ -86,6 +89,8 @@ def fuse_activations(graph: Graph) -> tuple[Graph, list[str]]:
         reader = sole_reader(graph, producer)
         if reader is None or reader.name not in ACTIVATIONS:
             continue
+        if refusal(graph, producer) is not None or refusal(graph, reader) is not None:
+            continue
         before, after = graph.output(producer), graph.output(reader)
         if before.dtype not in ("int8", "float32") or not _same_quantization(before, after) or after.variable:
             continue
@@ -104,6 +109,8 @@ def remove_identities(graph: Graph) -> tuple[Graph, list[str]]:
             continue
         source, target = graph.input(operator, 0), graph.output(operator)
         if source is None or source.dtype != target.dtype or source.variable or target.variable:
+            continue
+        if source.shape != target.shape or refusal(graph, operator) is not None:
             continue
         if source.quantization is not None and _same_quantization(source, target):
             graph = without(graph, operator)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from generator.fixed_point import rescale
 from generator.graph import Graph, Operator, Tensor
-from generator.ops import REGISTRY, binary, depthwise_conv_2d, lookup
+from generator.ops import binary, depthwise_conv_2d, lookup, refusal
 from generator.ops.linear import (
     Linear,
     bias_values,
@@ -21,6 +21,9 @@ from generator.ops.window import window_of
 from generator.quantization import INT8_MAX, INT8_MIN, Rescale, activation_range
 
 Integers = NDArray[np.int64]
+MOST_CHANNELS = 1 << 14  # beyond, channels may have any value
+MOST_WORK = 1 << 18  # channels of all operators: beyond, they may have any value
+MOST_WEIGHTS = 1 << 22  # of a layer
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def filters_of(graph: Graph, operator: Operator) -> Filters | None:
     layer = linear_of(graph, operator) if operator.name in LINEAR else None
     if layer is None or layer.dtype != "int8" or layer.weights.dtype != "int8" or layer.weights.data is None:
         return None
+    if layer.weights.elements > MOST_WEIGHTS:
+        return None
     depthwise = operator.name == "DEPTHWISE_CONV_2D"
     if depthwise:
         layer = depthwise_conv_2d.grouped(layer)
@@ -139,32 +144,35 @@ def channel_ranges(graph: Graph) -> dict[int, Range]:
         for tensor in graph.tensors
         if tensor.dtype == "int8"
     }
+    work = 0
     for operator in graph.operators:
         rule = RULES.get(operator.name)
         sources = [ranges.get(index) for index in operator.inputs[: INPUTS.get(operator.name, 1)]]
         known = [item for item in sources if item is not None]
         if rule is None or len(known) < len(sources) or graph.output(operator).index not in ranges:
             continue
-        if graph.output(operator).variable or REGISTRY[operator.name].reject(graph, operator) is not None:
+        work += channels_of(graph.output(operator))
+        if channels_of(graph.output(operator)) > MOST_CHANNELS or work > MOST_WORK:
+            continue
+        if graph.output(operator).variable or refusal(graph, operator) is not None:
             continue
         found = rule(graph, operator, known)
-        if found is not None:
+        if found is not None and found.low.size == channels_of(graph.output(operator)):
             ranges[operator.outputs[0]] = found
     return ranges
 
 
 def full(tensor: Tensor) -> Range:
     channels = channels_of(tensor)
-    return Range(np.full(channels, INT8_MIN), np.full(channels, INT8_MAX))
+    return Range(np.broadcast_to(np.int64(INT8_MIN), channels), np.broadcast_to(np.int64(INT8_MAX), channels))
 
 
 def _constant(tensor: Tensor) -> Range:
     assert tensor.data is not None
-    values = tensor.data.astype(np.int64)
-    if not tensor.elements:
+    if not 0 < channels_of(tensor) <= MOST_CHANNELS:
         return full(tensor)
-    rows = values.reshape(-1, channels_of(tensor))
-    return Range(rows.min(axis=0), rows.max(axis=0))
+    rows = tensor.data.reshape(-1, channels_of(tensor))
+    return Range(rows.min(axis=0).astype(np.int64), rows.max(axis=0).astype(np.int64))
 
 
 def _linear(graph: Graph, operator: Operator, sources: Sequence[Range]) -> Range | None:
@@ -209,7 +217,10 @@ def _table(graph: Graph, operator: Operator, sources: Sequence[Range]) -> Range 
 def _sum(graph: Graph, operator: Operator, sources: Sequence[Range]) -> Range | None:
     """ADD and SUB grow with their first operand, and with or against the second; rescaling preserves the order."""
     target = graph.output(operator)
-    first, second = (_broadcast(source, channels_of(target)) for source in sources)
+    operands = _broadcast(sources, channels_of(target))
+    if operands is None:
+        return None
+    first, second = operands
     if operator.name == "SUB":
         second = Range(second.high, second.low)
     function = binary.sum_function(graph, operator)
@@ -220,12 +231,18 @@ def _sum(graph: Graph, operator: Operator, sources: Sequence[Range]) -> Range | 
 
 def _extreme(graph: Graph, operator: Operator, sources: Sequence[Range]) -> Range | None:
     choose = np.maximum if operator.name == "MAXIMUM" else np.minimum
-    first, second = (_broadcast(source, channels_of(graph.output(operator))) for source in sources)
+    operands = _broadcast(sources, channels_of(graph.output(operator)))
+    if operands is None:
+        return None
+    first, second = operands
     return Range(choose(first.low, second.low), choose(first.high, second.high))
 
 
-def _broadcast(source: Range, channels: int) -> Range:
-    return Range(np.broadcast_to(source.low, channels), np.broadcast_to(source.high, channels))
+def _broadcast(sources: Sequence[Range], channels: int) -> list[Range] | None:
+    """None where the output has the elements in another shape."""
+    if any(source.low.size not in (1, channels) for source in sources):
+        return None
+    return [Range(*(np.broadcast_to(side, channels) for side in (source.low, source.high))) for source in sources]
 
 
 def _pool(graph: Graph, operator: Operator, sources: Sequence[Range]) -> Range | None:

@@ -89,7 +89,7 @@ def run_on_host(model: bytes, inputs: NDArray[Any], output_dtype: str, folder: P
         *sorted((FIRMWARE / header).with_suffix(".c") for header in headers),
     ]
     subprocess.run(
-        [compiler, *HOST_FLAGS, *SANITIZERS, f"-I{FIRMWARE}", f"-I{folder / 'gen'}", *sources, "-o", program],
+        [compiler, *HOST_FLAGS, *SANITIZERS, f"-I{FIRMWARE}", f"-I{folder / 'gen'}", *sources, "-o", program, "-lm"],
         check=True,
     )
     answer = subprocess.run([program], input=inputs.tobytes(), capture_output=True, check=True)

@@ -83,7 +83,7 @@ def without_subgraph() -> bytes:
     [
         (without_handle, "its handle is not made by a VAR_HANDLE"),
         (without_subgraph, "there is no subgraph 3"),
-        (lambda: delayed(data=np.zeros((1, 5), np.int8)), "tensor 1 has 5 values"),
+        (lambda: delayed(data=np.zeros((1, 5), np.int8)), "tensor 1 't' of operator 1 ASSIGN_VARIABLE has 5 values"),
     ],
 )
 def test_refusals(model: Callable[[], bytes], words: str) -> None:

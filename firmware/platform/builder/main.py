@@ -59,6 +59,7 @@ env.Append(
         "-Wl,--fatal-warnings",
         "-Wl,-Map=$BUILD_DIR/${PROGNAME}.map",
     ],
+    LIBS=["m"],
     BUILDERS={
         "ElfToBin": Builder(action="$OBJCOPY -O binary $SOURCES $TARGET", suffix=".bin", src_suffix=".elf"),
     },

@@ -14,7 +14,8 @@ def overlaid(program: Program) -> Plan:
     offsets = {output: 0, port.buffer: -(-step.lead[step.inputs.index(port.buffer)] // element) * element}
     bytes_of = {buffer.name: buffer.bytes for buffer in program.buffers}
     end = max(offset + bytes_of[name] for name, offset in offsets.items())
-    for name in (*(other.buffer for other in others), *([step.scratch] if step.scratch else [])):
+    apart = (*(other.buffer for other in others), *(state.buffer for state in program.states))
+    for name in (*apart, *([step.scratch] if step.scratch else [])):
         offsets[name] = -(-end // ALIGNMENT) * ALIGNMENT
         end = offsets[name] + bytes_of[name]
     return Plan(offsets, (), end, 0)

@@ -434,7 +434,7 @@ def refusal(case: Case, **options: Any) -> str:
         (Case(changes={"input": {"shape": (5, 5, 4)}}), "input has the shape [5, 5, 4]"),
         (Case(changes={"input": {"shape": (0, 5, 5, 4)}}), "input has the shape [0, 5, 5, 4]"),
         (Case(changes={"output": {"shape": (1, 4, 5, 4)}}), "with this window it has the shape [1, 5, 5, 4]"),
-        (Case(padding=VALID, changes={"input": {"shape": (1, 2, 5, 4)}}), "does not fit"),
+        (Case(padding=VALID, changes={"input": {"shape": (1, 2, 5, 4)}}), "filter reaches over 3 elements"),
         (Case(changes={"input": {"shape": (1, 5, 5, 5)}}), "do not divide into groups"),
         (Case(changes={"input": {"shape": (1, 5, 5, 12)}}), "do not divide into groups"),
         (Case(changes={"bias": {"data": np.full(4, 2**31 - 1, np.int32)}}), "can overflow 32 bits"),
