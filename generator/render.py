@@ -13,7 +13,7 @@ from common.artifact import ModelInfo
 from common.benchmark import Benchmark
 from common.board import Board, Memory
 from common.files import write_if_changed
-from common.paths import ROOT, TEMPLATES
+from common.paths import FIRMWARE, ROOT, TEMPLATES
 from generator.flash import MASS_STORAGE, METHODS
 from generator.plan import Plan
 from generator.program import Constant, Program, Value, is_constant
@@ -66,7 +66,7 @@ def render_project(
         "benchmark": benchmark,
         "bytes_of": {buffer.name: buffer.bytes for buffer in program.buffers},
         "headers": headers,
-        "kernel_sources": sorted(header.replace(".h", ".c") for header in headers),
+        "kernel_sources": [source for header in headers for source in _kernel_sources(header)],
         "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), ram_region(board)],
         "stack_bytes": STACK_BYTES,
         "root": root,
@@ -86,6 +86,14 @@ def render_project(
     files = {path: environment.get_template(template).render(context) for path, template in generated.items()}
     files[f"boards/{board.name}.json"] = json.dumps(board_manifest(board), indent=2) + "\n"
     return files
+
+
+def _kernel_sources(header: str) -> Iterator[str]:
+    """A kernel's C, and its assembly for the Cortex-M4 where it has one."""
+    yield header.replace(".h", ".c")
+    assembly = header.replace(".h", "_m4.S")
+    if (FIRMWARE / assembly).is_file():
+        yield assembly
 
 
 def board_manifest(board: Board) -> dict[str, Any]:

@@ -1,127 +1,15 @@
 #include "conv_2d_s8.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <string.h>
-
 #include "dsp.h"
+#include "im2col_s8.h"
 #include "requantize.h"
 
 #define PIXELS CONV_2D_PIXELS
 
-// A column holds the inputs of four pixels: for inputs 0 and 2 of every four the pair of each pixel in turn, then for
-// inputs 1 and 3.
-
-// Expands `count` inputs of one pixel, or up to three more; returns where the next ones belong.
-static inline uint32_t *expand(uint32_t *column, const int8_t *from, int32_t count) {
-    for (; count > 4; count -= 8, from += 8, column += 4 * PIXELS) {
-        uint32_t first = read_word(from), second = read_word(from + 4);
-        column[0] = even_bytes(first);
-        column[PIXELS] = odd_bytes(first);
-        column[2 * PIXELS] = even_bytes(second);
-        column[3 * PIXELS] = odd_bytes(second);
-    }
-    if (count > 0) {
-        uint32_t word = read_word(from);
-        column[0] = even_bytes(word);
-        column[PIXELS] = odd_bytes(word);
-        column += 2 * PIXELS;
-    }
-    return column;
-}
-
-// In words: up to three bytes too many, which what is put behind them or zero weights make good.
-static inline int8_t *put_bytes(int8_t *to, const int8_t *from, int32_t count) {
-    for (int32_t i = 0; i < count; i += 4) {
-        write_word(to + i, read_word(from + i));
-    }
-    return to + count;
-}
-
-static inline int8_t *put_padding(int8_t *to, int32_t zero_point, int32_t count) {
-    const uint32_t word = 0x01010101u * (uint8_t)zero_point;
-    for (int32_t i = 0; i < count; i += 4) {
-        write_word(to + i, word);
-    }
-    return to + count;
-}
-
-// Collects the inputs of the window whose first tap is at row y and column x of `image`.
-__attribute__((noinline)) static void stage_window(const Conv2dS8 *layer, const int8_t *image, int32_t y, int32_t x,
-                                                   int8_t *stage) {
-    const int32_t width = layer->input_w, channels = layer->group_channels, zero_point = layer->input_zero_point;
-    const int32_t right = x + layer->filter_w * layer->dilation_w;
-    for (int32_t row = 0; row < layer->filter_h; row++, y += layer->dilation_h) {
-        const bool inside = y >= 0 && y < layer->input_h;
-        for (int32_t at = x; at < right; at += layer->dilation_w) {
-            stage = inside && at >= 0 && at < width
-                        ? put_bytes(stage, image + (y * width + at) * layer->input_channels, channels)
-                        : put_padding(stage, zero_point, channels);
-        }
-    }
-}
-
-// The same for a window without padding, the taps of whose rows are one piece of memory.
-static inline void stage_rows(const int8_t *from, int32_t rows, int32_t row_bytes, int32_t step, int8_t *stage) {
-    for (; rows > 0; rows--, from += step) {
-        stage = put_bytes(stage, from, row_bytes);
-    }
-}
-
-// An output pixel: its input image and its place.
-typedef struct {
-    const int8_t *image;
-    int32_t y, x;
-} Position;
-
-// Expands the windows of `pixels` pixels; returns the position after them.
-__attribute__((noinline)) static Position gather(const Conv2dS8 *layer, Position at, int32_t group, int32_t pixels,
-                                                 uint32_t *column) {
-    const int32_t words = layer->words, row_bytes = layer->row_bytes, rows = layer->filter_h;
-    const int32_t width = layer->input_w, channels = layer->input_channels, stride = layer->stride_w;
-    const int32_t last_x = width - layer->reach_w, step = layer->dilation_h * width * channels;
-    const bool staged = layer->staged;
-    int8_t *const stage = (int8_t *)(column + layer->quads * words * PIXELS);
-    int32_t lane = 0;
-    while (pixels > 0) { // those of one output row
-        const int8_t *image = at.image + group * layer->group_channels;
-        const int32_t y = at.y * layer->stride_h - layer->pad_top;
-        const bool rows_inside = row_bytes > 0 && y >= 0 && y <= layer->input_h - layer->reach_h;
-        const int32_t end = at.x + pixels < layer->output_w ? at.x + pixels : layer->output_w;
-        int32_t x = at.x * stride - layer->pad_left;
-        pixels -= end - at.x;
-        for (int32_t left = end - at.x; left > 0; left--, x += stride) {
-            const bool inside = rows_inside && x >= 0 && x <= last_x;
-            const int8_t *from = inside ? image + (y * width + x) * channels : NULL;
-            if (inside && !staged) {
-                uint32_t *to = column;
-                for (int32_t row = rows; row > 0; row--, from += step) {
-                    to = expand(to, from, row_bytes);
-                }
-            } else {
-                if (inside) {
-                    stage_rows(from, rows, row_bytes, step, stage);
-                } else {
-                    stage_window(layer, image, y, x, stage);
-                }
-                expand(column, stage, 2 * words);
-            }
-            column++;
-            if (++lane == PIXELS) {
-                lane = 0;
-                column += (words - 1) * PIXELS;
-            }
-        }
-        at.x = end;
-        if (end == layer->output_w) {
-            at.x = 0;
-            if (++at.y == layer->output_h) {
-                at.y = 0;
-                at.image += layer->input_h * width * channels;
-            }
-        }
-    }
-    return at;
+__attribute__((noinline)) static Position gather_columns(const Conv2dS8 *layer, Position at, int32_t group,
+                                                         int32_t pixels, uint32_t *columns) {
+    int8_t *stage = (int8_t *)(columns + layer->columns * layer->words * PIXELS);
+    return gather(layer, at, group, pixels, columns, stage, PIXELS);
 }
 
 // Of the two filters of a block for each pixel; not arrays, so that they stay in registers.
@@ -271,22 +159,16 @@ static void compute(const Conv2dS8 *layer, const int32_t *block, const uint32_t 
     }
 }
 
-static void clamp_outputs(int8_t *output, int32_t count, int32_t low, int32_t high) {
-    for (int32_t i = 0; i < count; i++) {
-        output[i] = clamp_s8(output[i], low, high);
-    }
-}
-
 void conv_2d_s8(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
     const int32_t low = layer->activation_min, high = layer->activation_max;
-    const int32_t most = layer->quads * PIXELS, channels = layer->output_channels;
+    const int32_t most = layer->columns * PIXELS, channels = layer->output_channels;
     const int32_t blocks = (layer->group_filters + 1) / 2 * (CONV_2D_HEAD + layer->words);
     Position at = {input, 0, 0};
     for (int32_t left = layer->pixels; left > 0; left -= most) {
         const int32_t pixels = left < most ? left : most;
         Position next = at;
         for (int32_t group = 0; group < layer->groups; group++) {
-            next = gather(layer, at, group, pixels, scratch);
+            next = gather_columns(layer, at, group, pixels, scratch);
             compute(layer, layer->blocks + group * blocks, scratch, pixels, output + group * layer->group_filters);
         }
         if (low > INT8_MIN || high < INT8_MAX) {

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-// The kernel walks over the output pixels of all images. It expands the inputs of CONV_2D_PIXELS * quads of them to
+// The kernel walks over the output pixels of all images. It expands the inputs of CONV_2D_PIXELS * columns of them to
 // columns of int16 in the scratch memory, then computes all their output channels, two channels by four pixels at a
 // time, and so on: its output may begin before its input (`lead` in generator/ops/conv_2d.py).
 //
@@ -19,9 +19,9 @@
 
 typedef struct {
     const int32_t *blocks; // the bias has -input zero point x sum of weights added
-    int32_t words;         // of weights in a block
-    int32_t quads;
-    int32_t pixels; // of all output images
+    int32_t words;         // of weights in a block, and of a pixel in a column
+    int32_t columns;       // expanded at a time
+    int32_t pixels;        // of all output images
     int32_t input_h, input_w, input_channels;
     int32_t output_h, output_w, output_channels;
     int32_t filter_h, filter_w;
@@ -37,8 +37,8 @@ typedef struct {
 } Conv2dS8;
 
 // input: [batches][input_h][input_w][input_channels]; up to 3 bytes after it are read too and may hold anything.
-// output: [batches][output_h][output_w][output_channels]. scratch: 16 * words * quads bytes, and 2 * words + 4 more if
-// staged or some windows have padding or rows in several pieces; 4-byte aligned.
+// output: [batches][output_h][output_w][output_channels]. scratch: 16 * words * columns bytes, and 2 * words + 4 more
+// if staged or some windows have padding or rows in several pieces; 4-byte aligned.
 void conv_2d_s8(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch);
 
 #endif

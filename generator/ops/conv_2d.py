@@ -31,9 +31,11 @@ from generator.quantization import (
 )
 
 PIXELS = 4  # CONV_2D_PIXELS in firmware/kernels/conv_2d_s8.h
+PAIRED_LANES, PAIRED_FILTERS = 2, 4  # CONV_2D_PAIRED_LANES and _FILTERS in firmware/kernels/conv_2d_s8_paired.h
+PAIRED_REACH = 2**23  # of the sums of filters in the high bytes
 INPUTS_PER_STEP = 4
 INPUT_ORDER = (0, 2, 1, 3)  # in which SXTB16 of a word and of the word rotated by a byte yield its bytes
-MOST_QUADS = 6
+MOST_PIXELS = 24  # in columns
 COLUMNS_BYTES = 2304
 
 
@@ -107,17 +109,19 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
     row_bytes = _row_bytes(layer, window)
     staged = window.filter_h > 1 and row_bytes % INPUTS_PER_STEP != 0
     stage = 2 * words + INPUTS_PER_STEP if staged or not row_bytes or _has_padding(layer, window) else 0
-    quads = _quads(words, pixels)
     minimum, maximum = activation_range(activation, layer.output.quantization)
     weights, records, by_offset = packed_filters(layer, minimum, maximum)
+    paired = by_offset and groups == 1 and _can_pair(weights, records)
+    kernel, lanes = ("conv_2d_s8_paired", PAIRED_LANES) if paired else ("conv_2d_s8", PIXELS)
+    columns = _columns(words, pixels, lanes)
     return Lowered(
-        kernel="conv_2d_s8",
-        header="kernels/conv_2d_s8.h",
+        kernel=kernel,
+        header=f"kernels/{kernel}.h",
         struct="Conv2dS8",
         parameters={
-            "blocks": pack_blocks(weights, records, groups),
+            "blocks": pack_paired(weights, records) if paired else pack_blocks(weights, records, groups),
             "words": words,
-            "quads": quads,
+            "columns": columns,
             "pixels": pixels,
             **_geometry(layer, window),
             "group_filters": layer.filters // groups,
@@ -134,8 +138,8 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
         inputs=(layer.input.index,),
         macs=layer.output.elements * depth,
         read_past=-(row_bytes or channels) % INPUTS_PER_STEP,
-        scratch_bytes=PIXELS * quads * words * 4 + stage,
-        lead={0: lead_bytes(layer, window, PIXELS * quads, layer.filters // groups if groups > 1 else None)},
+        scratch_bytes=lanes * columns * words * 4 + stage + (PAIRED_FILTERS if paired else 0),
+        lead={0: lead_bytes(layer, window, lanes * columns, layer.filters // groups if groups > 1 else None)},
     )
 
 
@@ -229,12 +233,12 @@ def _has_padding(layer: Linear, window: Window) -> bool:
     return window.pad_top > 0 or window.pad_left > 0 or last_h >= height or last_w >= width
 
 
-def _quads(words: int, pixels: int) -> int:
-    """Columns of four pixels that are expanded at a time: more than one pays while they are small.
+def _columns(words: int, pixels: int, lanes: int) -> int:
+    """Columns of ``lanes`` pixels that are expanded at a time: more than one pays while they are small.
 
     A block of weights is read from flash once for all of them, and the code for it stays in the instruction cache.
     """
-    return min(max(COLUMNS_BYTES // (PIXELS * words * 4), 1), MOST_QUADS, -(-pixels // PIXELS))
+    return min(max(COLUMNS_BYTES // (lanes * words * 4), 1), MOST_PIXELS // lanes, -(-pixels // lanes))
 
 
 def packed_filters(layer: Linear, minimum: int, maximum: int) -> tuple[NDArray[np.int8], NDArray[np.int32], bool]:
@@ -306,6 +310,31 @@ def pack_blocks(weights: NDArray[np.int8], records: NDArray[np.int32], groups: i
     packed = np.ascontiguousarray(steps.transpose(0, 2, 3, 1)).reshape(len(chosen), -1).view("<i4")
     heads = [records[chosen[:, 0], :1], records[chosen[:, 1], :1], records[chosen[:, 0], 1:], records[chosen[:, 1], 1:]]
     return np.concatenate([*heads, packed], axis=1).astype(np.int32).reshape(-1)
+
+
+def _can_pair(weights: NDArray[np.int8], records: NDArray[np.int32]) -> bool:
+    """Whether the filters fit `pack_paired`."""
+    if len(weights) < PAIRED_FILTERS:
+        return False
+    reach = np.abs(_accumulator_range(weights, records[:, 0].astype(np.int64)))
+    return bool(np.all(weights > INT8_MIN) and np.all(reach < PAIRED_REACH))
+
+
+def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Weights [filters, depth], records [filters, 4] -> blocks of firmware/kernels/conv_2d_s8_paired.h, flattened."""
+    filters, depth = weights.shape
+    padded = np.zeros((filters, -(-depth // INPUTS_PER_STEP) * INPUTS_PER_STEP), np.int16)
+    padded[:, :depth] = weights
+    first = np.minimum(np.arange(0, filters, PAIRED_FILTERS), filters - PAIRED_FILTERS)
+    chosen = first[:, None] + np.arange(PAIRED_FILTERS)
+    blocks = padded[chosen]  # [blocks, filters, inputs]
+    halves = (256 * blocks[:, 1::2] + blocks[:, ::2]).astype("<i2")  # [blocks, pairs, inputs]
+    steps = halves.reshape(len(chosen), 2, -1, INPUTS_PER_STEP)[..., INPUT_ORDER].reshape(len(chosen), 2, -1, 2)
+    packed = np.ascontiguousarray(steps.transpose(0, 2, 1, 3)).reshape(len(chosen), -1).view("<i4")
+    bias = records[chosen, 0].astype(np.int64)
+    heads = np.stack([256 * bias[:, 1] + bias[:, 0], bias[:, 0], 256 * bias[:, 3] + bias[:, 2], bias[:, 2]], axis=-1)
+    tails = records[chosen, 1:].reshape(len(chosen), -1)
+    return np.concatenate([heads.astype(np.uint32).view(np.int32), packed, tails], axis=1).astype(np.int32).reshape(-1)
 
 
 def lead_bytes(layer: Linear, window: Window, pixels: int, last: int | None) -> int:

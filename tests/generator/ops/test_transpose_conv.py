@@ -137,7 +137,7 @@ def test_output_over_the_input(case: Case) -> None:
 
 def test_kernels() -> None:
     """int8 with a stride of 1 is a convolution like any other."""
-    assert step_of(Case()).kernel == "conv_2d_s8"
+    assert step_of(Case()).kernel.startswith("conv_2d_s8")
     assert step_of(Case(stride=(1, 2))).kernel == "transpose_conv_s8"
     assert not step_of(Case(stride=(1, 2))).lead
     assert step_of(Case(stride=(2, 2), dtype="int16", bias=None)).kernel == "conv_2d_s16"

@@ -1,0 +1,28 @@
+// CONV_2D with four filters or more in one group, whose weights are packed two filters to a halfword.
+#ifndef FIRMBENCH_KERNELS_CONV_2D_S8_PAIRED_H
+#define FIRMBENCH_KERNELS_CONV_2D_S8_PAIRED_H
+
+#include "conv_2d_s8.h"
+
+// Weights h and l of two filters for one input are the halfword 256 h + l. A multiplication of it adds 256 h x + l x to
+// a sum, one of its low byte, sign extended, adds l x to another, from which both dot products follow: SXTB16 for half
+// of the multiplications instead of all. The sum of h x must stay below 2^23 in magnitude, and h may be -128 only with
+// l >= 0.
+//
+// The kernel walks over the output pixels as `conv_2d_s8` does, two pixels by four filters at a time. Blocks of four
+// filters are packed by generator/ops/conv_2d.py; the last two of a layer share filters if their number is no multiple
+// of four. A block: the biases {256 bias 1 + bias 0, bias 0, 256 bias 3 + bias 2, bias 2}; for every four inputs the
+// halfwords of inputs 0 and 2, first of filters 1 and 0, then of 3 and 2, and so those of inputs 1 and 3; for each
+// filter {multiplier, offset, right shift} of `requantize_by_offset`.
+#define CONV_2D_PAIRED_LANES 2
+#define CONV_2D_PAIRED_FILTERS 4
+#define CONV_2D_PAIRED_BIASES 4
+#define CONV_2D_PAIRED_RECORDS 12 // words
+
+// input: [batches][input_h][input_w][input_channels]; up to 3 bytes after it are read too and may hold anything.
+// output: [batches][output_h][output_w][output_channels]. scratch: 4 + 8 * words * columns bytes, and 2 * words + 4
+// more if staged or some windows have padding or rows in several pieces; 4-byte aligned. layer->groups is 1 and
+// layer->by_offset is set.
+void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch);
+
+#endif

@@ -1,0 +1,132 @@
+// Columns of convolution windows: the int8 inputs of several output pixels side by side, expanded to int16.
+//
+// A column holds the inputs of `lanes` pixels: for inputs 0 and 2 of every four the pair of each pixel in turn, then
+// for inputs 1 and 3.
+#ifndef FIRMBENCH_KERNELS_IM2COL_S8_H
+#define FIRMBENCH_KERNELS_IM2COL_S8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conv_2d_s8.h"
+#include "dsp.h"
+#include "requantize.h"
+
+// Expands `count` inputs of one pixel, or up to three more; returns where the next ones belong.
+static inline uint32_t *expand(uint32_t *column, const int8_t *from, int32_t count, int32_t lanes) {
+    for (; count > 4; count -= 8, from += 8, column += 4 * lanes) {
+        uint32_t first = read_word(from), second = read_word(from + 4);
+        column[0] = even_bytes(first);
+        column[lanes] = odd_bytes(first);
+        column[2 * lanes] = even_bytes(second);
+        column[3 * lanes] = odd_bytes(second);
+    }
+    if (count > 0) {
+        uint32_t word = read_word(from);
+        column[0] = even_bytes(word);
+        column[lanes] = odd_bytes(word);
+        column += 2 * lanes;
+    }
+    return column;
+}
+// In words: up to three bytes too many, which what is put behind them or zero weights make good.
+static inline int8_t *put_bytes(int8_t *to, const int8_t *from, int32_t count) {
+    for (int32_t i = 0; i < count; i += 4) {
+        write_word(to + i, read_word(from + i));
+    }
+    return to + count;
+}
+
+static inline int8_t *put_padding(int8_t *to, int32_t zero_point, int32_t count) {
+    const uint32_t word = 0x01010101u * (uint8_t)zero_point;
+    for (int32_t i = 0; i < count; i += 4) {
+        write_word(to + i, word);
+    }
+    return to + count;
+}
+
+// Collects the inputs of the window whose first tap is at row y and column x of `image`.
+__attribute__((noinline)) static void stage_window(const Conv2dS8 *layer, const int8_t *image, int32_t y, int32_t x,
+                                                   int8_t *stage) {
+    const int32_t width = layer->input_w, channels = layer->group_channels, zero_point = layer->input_zero_point;
+    const int32_t right = x + layer->filter_w * layer->dilation_w;
+    for (int32_t row = 0; row < layer->filter_h; row++, y += layer->dilation_h) {
+        const bool inside = y >= 0 && y < layer->input_h;
+        for (int32_t at = x; at < right; at += layer->dilation_w) {
+            stage = inside && at >= 0 && at < width
+                        ? put_bytes(stage, image + (y * width + at) * layer->input_channels, channels)
+                        : put_padding(stage, zero_point, channels);
+        }
+    }
+}
+
+// The same for a window without padding, the taps of whose rows are one piece of memory.
+static inline void stage_rows(const int8_t *from, int32_t rows, int32_t row_bytes, int32_t step, int8_t *stage) {
+    for (; rows > 0; rows--, from += step) {
+        stage = put_bytes(stage, from, row_bytes);
+    }
+}
+
+// An output pixel: its input image and its place.
+typedef struct {
+    const int8_t *image;
+    int32_t y, x;
+} Position;
+
+// Expands the windows of `pixels` pixels; returns the position after them. `stage` has room for one window.
+static inline Position gather(const Conv2dS8 *layer, Position at, int32_t group, int32_t pixels, uint32_t *column,
+                              int8_t *stage, int32_t lanes) {
+    const int32_t words = layer->words, row_bytes = layer->row_bytes, rows = layer->filter_h;
+    const int32_t width = layer->input_w, channels = layer->input_channels, stride = layer->stride_w;
+    const int32_t last_x = width - layer->reach_w, step = layer->dilation_h * width * channels;
+    const bool staged = layer->staged;
+    int32_t lane = 0;
+    while (pixels > 0) { // those of one output row
+        const int8_t *image = at.image + group * layer->group_channels;
+        const int32_t y = at.y * layer->stride_h - layer->pad_top;
+        const bool rows_inside = row_bytes > 0 && y >= 0 && y <= layer->input_h - layer->reach_h;
+        const int32_t end = at.x + pixels < layer->output_w ? at.x + pixels : layer->output_w;
+        int32_t x = at.x * stride - layer->pad_left;
+        pixels -= end - at.x;
+        for (int32_t left = end - at.x; left > 0; left--, x += stride) {
+            const bool inside = rows_inside && x >= 0 && x <= last_x;
+            const int8_t *from = inside ? image + (y * width + x) * channels : NULL;
+            if (inside && !staged) {
+                uint32_t *to = column;
+                for (int32_t row = rows; row > 0; row--, from += step) {
+                    to = expand(to, from, row_bytes, lanes);
+                }
+            } else {
+                if (inside) {
+                    stage_rows(from, rows, row_bytes, step, stage);
+                } else {
+                    stage_window(layer, image, y, x, stage);
+                }
+                expand(column, stage, 2 * words, lanes);
+            }
+            column++;
+            if (++lane == lanes) {
+                lane = 0;
+                column += (words - 1) * lanes;
+            }
+        }
+        at.x = end;
+        if (end == layer->output_w) {
+            at.x = 0;
+            if (++at.y == layer->output_h) {
+                at.y = 0;
+                at.image += layer->input_h * width * channels;
+            }
+        }
+    }
+    return at;
+}
+
+static inline void clamp_outputs(int8_t *output, int32_t count, int32_t low, int32_t high) {
+    for (int32_t i = 0; i < count; i++) {
+        output[i] = clamp_s8(output[i], low, high);
+    }
+}
+
+#endif

@@ -1,0 +1,144 @@
+"""Random networks of the layers that have hand-written code for the Cortex-M4, on the virtual board, bit for bit.
+
+The host's tests of the kernels run the C twins of that code; these run the machine code.
+"""
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from common import artifact
+from common.board import load_board
+from generator.build import build
+from generator.choice import choose
+from harness.verify import verify_firmware
+from models.flatbuffer import OperatorSpec, TensorSpec, build_model
+
+pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
+
+SAME, VALID = 0, 1
+SEEDS, MORE_SEEDS = range(5), range(5, 60)
+INPUTS = 12
+
+
+class Network:
+    """Layers one after another, with scales that keep the values spread over most of int8."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.tensors: list[TensorSpec] = []
+        self.operators: list[OperatorSpec] = []
+        self.shape = (1, *(int(self.rng.integers(5, 14)) for _ in range(2)), int(self.rng.choice([1, 3, 4, 8, 17])))
+        self.top = self.activation(self.shape)
+
+    def tensor(self, spec: TensorSpec) -> int:
+        self.tensors.append(spec)
+        return len(self.tensors) - 1
+
+    def activation(self, shape: tuple[int, ...], scale: float = 0.02, zero_point: int | None = None) -> int:
+        point = int(self.rng.integers(-128, 128)) if zero_point is None else zero_point
+        return self.tensor(TensorSpec(shape, scales=[scale], zero_points=[point]))
+
+    def add(self, name: str, operands: list[int], shape: tuple[int, ...], scale: float, **options: int) -> None:
+        relu = int(self.rng.integers(2))
+        output = self.activation(shape, scale, -128 if relu and self.rng.integers(2) else None)
+        self.operators.append(OperatorSpec(name, operands, [output], relu, dict(options)))
+        self.top, self.shape = output, shape
+
+    def layer(
+        self, name: str, weights_shape: tuple[int, ...], axis: int, shape: tuple[int, ...], **options: int
+    ) -> None:
+        depth = int(np.prod(weights_shape)) // weights_shape[axis]
+        values = self.rng.integers(-127, 128, weights_shape).astype(np.int8)
+        scales = [float(scale) for scale in self.rng.uniform(0.5, 1.5, weights_shape[axis]) * 0.01]
+        bias = self.rng.integers(-6000, 6000, weights_shape[axis]).astype(np.int32)
+        source = self.top
+        weights = self.tensor(TensorSpec(weights_shape, scales=scales, axis=axis, data=values))
+        biases = self.tensor(TensorSpec(bias.shape, "int32", scales=[1.0], data=bias))
+        scale = self.tensors[source].scales[0] * 0.01 * 60 * np.sqrt(depth)
+        self.add(name, [source, weights, biases], shape, float(scale), **options)
+
+    def window(self, size: int) -> tuple[dict[str, int], int, int]:
+        """Options, and the output's height and width."""
+        rng, (_, height, width, _) = self.rng, self.shape
+        padding = SAME if min(height, width) < size else int(rng.integers(2))
+        stride = int(rng.choice([1, 1, 2]))
+        sides = [-(-n // stride) if padding == SAME else (n - size) // stride + 1 for n in (height, width)]
+        return {"padding": padding, "stride_h": stride, "stride_w": stride}, sides[0], sides[1]
+
+    def conv(self) -> None:
+        size, filters = int(self.rng.choice([1, 1, 3, 3, 5])), int(self.rng.choice([1, 3, 4, 7, 8, 16, 30]))
+        options, height, width = self.window(size)
+        shape = (filters, size, size, self.shape[3])
+        self.layer("CONV_2D", shape, 0, (1, height, width, filters), **options, dilation_h=1, dilation_w=1)
+
+    def depthwise(self) -> None:
+        size = int(self.rng.choice([3, 3, 3, 5]))
+        options, height, width = self.window(size)
+        shape = (1, size, size, self.shape[3])
+        options |= {"depth_multiplier": 1, "dilation_h": 1, "dilation_w": 1}
+        self.layer("DEPTHWISE_CONV_2D", shape, 3, (1, height, width, self.shape[3]), **options)
+
+    def residual(self) -> None:
+        first, shape = self.top, self.shape
+        scale = self.tensors[first].scales[0]
+        self.layer("CONV_2D", (shape[3], 1, 1, shape[3]), 0, shape, padding=SAME, **dict.fromkeys(STEPS, 1))
+        operands = [first, self.top] if self.rng.integers(2) else [self.top, first]
+        self.add("ADD", operands, shape, max(scale, self.tensors[self.top].scales[0]) * 1.5)
+
+    def pool(self) -> None:
+        options, height, width = self.window(2)
+        shape = (1, height, width, self.shape[3])
+        scale, point = self.tensors[self.top].scales[0], self.tensors[self.top].zero_points[0]
+        output = self.activation(shape, scale, point)
+        name = str(self.rng.choice(["AVERAGE_POOL_2D", "MAX_POOL_2D"]))
+        self.operators.append(OperatorSpec(name, [self.top], [output], 0, options | {"filter_h": 2, "filter_w": 2}))
+        self.top, self.shape = output, shape
+
+    def fully_connected(self, units: int) -> None:
+        depth = self.shape[-1] if len(self.shape) == 2 else int(np.prod(self.shape))
+        self.layer("FULLY_CONNECTED", (units, depth), 0, (1, units))
+
+
+STEPS = ("stride_h", "stride_w", "dilation_h", "dilation_w")
+
+
+def random_model(seed: int) -> bytes:
+    network = Network(seed)
+    for _ in range(int(network.rng.integers(4, 8))):
+        kind = network.rng.choice(["conv", "conv", "depthwise", "depthwise", "residual", "pool"])
+        getattr(network, str(kind))()
+    network.fully_connected(int(network.rng.choice([6, 33, 70])))
+    network.fully_connected(5)
+    return build_model(network.tensors, network.operators, [0], [network.top])
+
+
+def verify(seed: int, folder: Path) -> None:
+    path = folder / f"random_{seed}.tflite"
+    path.write_bytes(random_model(seed))
+    choice = choose(None, path, "ad")
+    board = load_board("nucleo_l4r5zi")
+    firmware = build(board, choice.benchmark, path, "aot", lambda _: None)
+    verify_firmware(firmware, board, None, INPUTS, seed, Console(file=io.StringIO()))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifact, "BUILD", tmp_path)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_networks(seed: int, tmp_path: Path) -> None:
+    pytest.importorskip("tflite_micro")
+    verify(seed, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", MORE_SEEDS)
+def test_more_random_networks(seed: int, tmp_path: Path) -> None:
+    pytest.importorskip("tflite_micro")
+    verify(seed, tmp_path)
