@@ -27,6 +27,11 @@ MODEL_HELP = (
 )
 DATA_HELP = "folder with inputs (<DIR>/<model id>/y_labels.csv and .bin files); default: synthetic ones"
 RUNTIME_HELP = f"how the model runs: aot, compiled ahead of time (default {DEFAULT_RUNTIME})"
+DEFAULT_OPTIMIZE = "latency"
+OPTIMIZE_HELP = (
+    "what RAM is spent for: latency (kernels and constants are copied there at boot), memory (nothing is) or balanced"
+    f" (kernels, and constants that pay) (default {DEFAULT_OPTIMIZE})"
+)
 NO_DCE_HELP = "keep dead channels: those that are constant or that nobody uses"
 PORT_HELP = (
     "serial device, socket://host:port, rfc2217://host:port or virtual (default: the plugged-in board, else virtual)"
@@ -66,6 +71,9 @@ def _build(
     model: str | None = None,
     runtime: str | None = None,
     no_dce: bool | None = None,
+    optimize: str | None = None,
+    ram_budget: str | None = None,
+    flash_budget: str | None = None,
 ) -> Any:
     from common.board import load_board
     from generator.build import build as build_firmware
@@ -83,6 +91,9 @@ def _build(
             lambda step: status.update(f"building {benchmark.name} for {chosen.name}: {step}"),
             choice.notes,
             dead_channels=not no_dce,
+            optimize=optimize or DEFAULT_OPTIMIZE,
+            ram_budget=_bytes("--ram-budget", ram_budget),
+            flash_budget=_bytes("--flash-budget", flash_budget),
         )
     console.print(size_table(firmware, chosen))
     for line in (*change_lines(firmware.changes), f"{firmware.macs:,} MACs; memory plan: {firmware.plan}"):
@@ -111,6 +122,16 @@ def _integer(option: str, text: str) -> int:
         raise UserError(f"{option} {text}: not an integer") from None
 
 
+def _bytes(option: str, text: str | None) -> int | None:
+    """A size like 49152 or 48K."""
+    if text is None:
+        return None
+    digits, unit = (text[:-1], 1024) if text[-1:] in ("k", "K") else (text, 1)
+    if not digits.isdecimal() or not int(digits):
+        raise UserError(f"{option} {text}: not a number of bytes like 49152 or 48K")
+    return int(digits) * unit
+
+
 @task(
     help={
         "board": BOARD_HELP,
@@ -118,6 +139,9 @@ def _integer(option: str, text: str) -> int:
         "model": MODEL_HELP,
         "runtime": RUNTIME_HELP,
         "no_dce": NO_DCE_HELP,
+        "optimize": OPTIMIZE_HELP,
+        "ram_budget": "bytes of RAM the image may take, 49152 or 48K (default: the board's)",
+        "flash_budget": "bytes of flash the image may take (default: the board's)",
     }
 )
 @friendly
@@ -128,9 +152,12 @@ def build(
     model: str | None = None,
     runtime: str | None = None,
     no_dce: bool = False,
+    optimize: str | None = None,
+    ram_budget: str | None = None,
+    flash_budget: str | None = None,
 ) -> None:
     """Build the firmware: model -> C -> PlatformIO -> build/<board>/<bench>/firmware.elf, .bin, .map."""
-    _build(board, bench, model, runtime, no_dce)
+    _build(board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget)
 
 
 @task(

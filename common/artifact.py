@@ -10,7 +10,7 @@ from common.errors import UserError
 from common.files import sha256, write_atomic
 from common.paths import BUILD
 
-SCHEMA = 4
+SCHEMA = 5
 MODEL_FILE = "model.tflite"
 
 
@@ -36,7 +36,8 @@ class Firmware:
     """A built image. All sizes in bytes; files are named relative to ``folder``.
 
     ``flash_bytes`` is everything programmed into flash, ``ram_bytes`` everything the image reserves in RAM:
-    data, bss, tensor arena and stack. ``arena_lower_bound_bytes`` is the largest sum of simultaneously live tensors.
+    data, bss, tensor arena, stack, and ``copied_bytes`` of code and constants that are in flash, too, see
+    ``optimize``. ``arena_lower_bound_bytes`` is the largest sum of simultaneously live tensors.
     ``remembers``: the model has tensors that live from one inference to the next. ``notes``: what a user should know of
     the model before believing any number. ``changes``: what the graph passes did to it.
     ``plan``: the memory plan in a sentence.
@@ -45,6 +46,7 @@ class Firmware:
     board: str
     benchmark: Benchmark
     runtime: str
+    optimize: str  # objective of the placement, generator/placement.py
     model: ModelInfo
     elf_sha256: str
     flash_bytes: int
@@ -52,6 +54,7 @@ class Firmware:
     arena_bytes: int
     arena_lower_bound_bytes: int
     stack_bytes: int
+    copied_bytes: int
     tools: dict[str, str]
     steps: tuple[StepInfo, ...]
     remembers: bool = False

@@ -66,6 +66,10 @@ class Board:
         return next(m for m in self.memories if m.kind == "flash")
 
     @cached_property
+    def ram_bytes(self) -> int:
+        return sum(ram.size for ram in self.rams)
+
+    @cached_property
     def rams(self) -> tuple[Memory, ...]:
         return tuple(m for m in self.memories if m.kind == "ram")
 

@@ -4,7 +4,7 @@ import hashlib
 import math
 import platform
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from common.files import sha256, write_atomic
 from generator import platformio
 from generator.compile import compile_model
 from generator.importer import read_model
+from generator.placement import place
 from generator.plan import Plan
 from generator.plan_report import plan_summary
 from generator.program import Port, Program
-from generator.render import STACK_BYTES, ram_region, write_project
+from generator.render import STACK_BYTES, write_project
 
 RUNTIMES = ("aot",)
 Report = Callable[[str], None]
@@ -37,10 +38,14 @@ def build(
     notes: tuple[str, ...] = (),
     *,
     dead_channels: bool = True,
+    optimize: str = "latency",
+    ram_budget: int | None = None,
+    flash_budget: int | None = None,
 ) -> Firmware:
     """Build the firmware that runs ``model`` as ``benchmark`` on ``board``, below ``build/<board>/<bench>/``.
 
     ``notes`` are kept with it, see `Firmware`. ``dead_channels``: drop channels that change nothing.
+    ``optimize``, ``ram_budget``: see `generator.placement.place`. ``flash_budget``, too: bytes the image may take.
 
     The folder's ``firmware.*`` and ``build.json`` change only when everything succeeded.
 
@@ -55,15 +60,17 @@ def build(
     compiled = compile_model(content, str(model), dead_channels=dead_channels)
     program, memory = compiled.program, compiled.memory
     check_ports(program, benchmark, model)
-    check_fit(program, memory, board, benchmark)
+    placement = place(program, board, optimize, check_fit(program, memory, board, benchmark), ram_budget)
     folder = build_folder(board.name, benchmark.name)
     info = ModelInfo(model.name, hashlib.sha256(content).hexdigest(), len(content))
     report("rendering sources")
-    write_project(folder, program, memory, info, board, benchmark)
+    write_project(folder, program, memory, placement, info, board, benchmark)
     report("compiling with PlatformIO")
     platformio.run(folder, "--disable-auto-clean")
     output = folder / ".pio" / "build" / board.name
-    flash_bytes, ram_bytes = image_sizes(output / "firmware.elf")
+    sizes = image_sizes(output / "firmware.elf")
+    _check_budget("flash", sizes.flash, flash_budget)
+    _check_budget("RAM", sizes.ram, ram_budget)
     for suffix in ("elf", "bin", "map"):
         write_atomic(folder / f"firmware.{suffix}", (output / f"firmware.{suffix}").read_bytes())
     write_atomic(folder / MODEL_FILE, content)
@@ -71,13 +78,15 @@ def build(
         board=board.name,
         benchmark=replace(benchmark, model=folder / MODEL_FILE, untrained=""),
         runtime=runtime,
+        optimize=optimize,
         model=info,
         elf_sha256=sha256(folder / "firmware.elf"),
-        flash_bytes=flash_bytes,
-        ram_bytes=ram_bytes,
+        flash_bytes=sizes.flash,
+        ram_bytes=sizes.ram,
         arena_bytes=memory.arena_bytes,
         arena_lower_bound_bytes=memory.lower_bound_bytes,
         stack_bytes=STACK_BYTES,
+        copied_bytes=sizes.copied,
         tools={
             "firmbench": __version__,
             "python": platform.python_version(),
@@ -130,15 +139,18 @@ def converts(wire: str, port: Port) -> bool:
     return same or (port.dtype in ("int8", "uint8", "int16") and port.quantization is not None)
 
 
-def check_fit(program: Program, memory: Plan, board: Board, benchmark: Benchmark) -> None:
-    """Refuse early what cannot fit whatever the compiler does; the linker has the last word."""
+def check_fit(program: Program, memory: Plan, board: Board, benchmark: Benchmark) -> int:
+    """Refuse early what cannot fit whatever the compiler does; the linker has the last word.
+
+    Returns the bytes of RAM that arena, stack and buffers need.
+    """
     excess = program.constant_bytes - board.flash.size
     if excess > 0:
         raise UserError(
             f"the model is too large for {board.title}: its weights need {program.constant_bytes:,} bytes of flash,"
             f" {excess:,} more than the {board.flash.size:,} there are"
         )
-    ram = ram_region(board).size
+    ram = board.ram_bytes
     buffers = benchmark.max_input_bytes + (benchmark.input_bytes if benchmark.results == MSE else 0)
     needed = memory.arena_bytes + STACK_BYTES + buffers
     if needed > ram:
@@ -146,14 +158,31 @@ def check_fit(program: Program, memory: Plan, board: Board, benchmark: Benchmark
             f"the model is too large for {board.title}: tensor arena, input buffer and stack need {needed:,} bytes of"
             f" RAM, {needed - ram:,} more than the {ram:,} there are"
         )
+    return needed
 
 
-def image_sizes(elf: Path) -> tuple[int, int]:
-    """Bytes of flash programmed and of RAM reserved (stack, data, bss incl. tensor arena) by an ELF image."""
+def _check_budget(memory: str, size: int, budget: int | None) -> None:
+    if budget is not None and size > budget:
+        raise UserError(
+            f"the image needs {size:,} bytes of {memory}, {size - budget:,} more than the budget of {budget:,}"
+        )
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of flash programmed, of RAM reserved, and of that what is copied from flash: code and constants."""
+
+    flash: int
+    ram: int
+    copied: int
+
+
+def image_sizes(elf: Path) -> Sizes:
     with elf.open("rb") as file:
         image = ELFFile(file)
-        flash = sum(segment["p_filesz"] for segment in image.iter_segments("PT_LOAD"))
-        ram = sum(
-            section["sh_size"] for section in map(image.get_section_by_name, (".stack", ".data", ".bss")) if section
-        )
-    return flash, ram
+        loaded = [s for s in image.iter_segments("PT_LOAD") if s["p_filesz"]]
+        end = max(segment["p_paddr"] + segment["p_filesz"] for segment in loaded)
+        flash = end - min(segment["p_paddr"] for segment in loaded)
+        size = {section.name: section["sh_size"] for section in image.iter_sections()}
+    copied = sum(size.get(name, 0) for name in (".fast_code", ".constants"))
+    return Sizes(flash, copied + sum(size.get(name, 0) for name in (".stack", ".data", ".bss")), copied)

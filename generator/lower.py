@@ -120,6 +120,7 @@ def _step(operator: Operator, call: Lowered, part: int, inputs: tuple[str | None
         scratch=f"s{operator.index}_{part}" if call.scratch_bytes else None,
         lead=call.lead,
         macs=call.macs,
+        constant_reads=call.constant_reads,
         part=part,
     )
 

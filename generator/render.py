@@ -15,6 +15,7 @@ from common.board import Board, Memory
 from common.files import write_if_changed
 from common.paths import FIRMWARE, ROOT, TEMPLATES
 from generator.flash import MASS_STORAGE, METHODS
+from generator.placement import Placement
 from generator.plan import Plan
 from generator.program import Constant, Program, Value, is_constant
 from generator.quantization import Rescale
@@ -33,26 +34,28 @@ C_TYPES = {
 }
 
 
-def ram_region(board: Board) -> Memory:
-    """The board's RAMs as one region, as far as they lie behind each other."""
-    first, *rest = sorted(board.rams, key=lambda ram: ram.origin)
-    end = first.origin + first.size
-    for ram in rest:
-        if ram.origin == end:
-            end += ram.size
-    return Memory("ram", "ram", first.origin, end - first.origin)
-
-
 def write_project(
-    folder: Path, program: Program, plan: Plan, model: ModelInfo, board: Board, benchmark: Benchmark
+    folder: Path,
+    program: Program,
+    plan: Plan,
+    placement: Placement,
+    model: ModelInfo,
+    board: Board,
+    benchmark: Benchmark,
 ) -> None:
     """Write ``platformio.ini``, the board manifest and ``gen/`` below ``folder``; unchanged files are not touched."""
-    for path, text in render_project(folder, program, plan, model, board, benchmark).items():
+    for path, text in render_project(folder, program, plan, placement, model, board, benchmark).items():
         write_if_changed(folder / path, text)
 
 
 def render_project(
-    folder: Path, program: Program, plan: Plan, model: ModelInfo, board: Board, benchmark: Benchmark
+    folder: Path,
+    program: Program,
+    plan: Plan,
+    placement: Placement,
+    model: ModelInfo,
+    board: Board,
+    benchmark: Benchmark,
 ) -> dict[str, str]:
     """Relative path -> text of every generated file. Same arguments, same text."""
     environment = template_environment()
@@ -67,7 +70,8 @@ def render_project(
         "bytes_of": {buffer.name: buffer.bytes for buffer in program.buffers},
         "headers": headers,
         "kernel_sources": [source for header in headers for source in _kernel_sources(header)],
-        "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), ram_region(board)],
+        "placement": placement,
+        "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), *placement.regions],
         "stack_bytes": STACK_BYTES,
         "root": root,
         "gen_from_src": Path(os.path.relpath(folder / "gen", ROOT / "firmware")).as_posix(),
@@ -111,7 +115,7 @@ def board_manifest(board: Board) -> dict[str, Any]:
         "platforms": ["firmbench", "ststm32"],
         "upload": {
             "maximum_size": board.flash.size,
-            "maximum_ram_size": ram_region(board).size,
+            "maximum_ram_size": board.ram_bytes,
             "offset_address": f"0x{board.flash.origin:08x}",
             "openocd_interface": board.probe.openocd_interface,
             "openocd_target": board.probe.openocd_target,

@@ -6,6 +6,7 @@
 
 #define LANES CONV_2D_PAIRED_LANES
 #define FILTERS CONV_2D_PAIRED_FILTERS
+#define STAGE_SLACK 4 // bytes behind a staged window, which is copied in words
 
 // All pixels of the columns for one block of filters; those of a pair are `step` bytes apart in the output. `words`: of
 // weights in the block.
@@ -31,9 +32,9 @@ static void conv_2d_s8_paired_block(const int32_t *block, const uint32_t *column
             }
             for (int32_t i = 0; i < FILTERS; i++) {
                 int32_t difference = (int32_t)((uint32_t)high[i / 2] - (uint32_t)low[i / 2]);
-                int32_t sum = i & 1 ? difference >> 8 : low[i / 2];
                 const int32_t *record = records + 3 * i;
-                output[i] = saturate_s8(requantize_by_offset(sum, record[0], record[1], record[2]));
+                output[i] = saturate_s8(i & 1 ? requantize_doubled(difference >> 7, record[0], record[1], record[2])
+                                              : requantize_by_offset(low[i / 2], record[0], record[1], record[2]));
             }
         }
         columns += words;
@@ -42,10 +43,148 @@ static void conv_2d_s8_paired_block(const int32_t *block, const uint32_t *column
 #define conv_2d_s8_paired_block_floor conv_2d_s8_paired_block
 #endif
 
-__attribute__((noinline)) static Position gather_columns(const Conv2dS8 *layer, Position at, int32_t pixels,
-                                                         uint32_t *columns) {
-    int8_t *stage = (int8_t *)(columns + layer->columns * layer->words * LANES);
-    return gather(layer, at, 0, pixels, columns, stage, LANES);
+// Expands `count` inputs, or up to three more, of the two pixels of a column; returns where the next ones belong.
+static inline uint32_t *expand_pair(uint32_t *column, const int8_t *a, const int8_t *b, int32_t count) {
+    for (; count > 4; count -= 8, a += 8, b += 8, column += 8) {
+        uint32_t a0 = read_word(a), a1 = read_word(a + 4), b0 = read_word(b), b1 = read_word(b + 4);
+        column[0] = even_bytes(a0);
+        column[1] = even_bytes(b0);
+        column[2] = odd_bytes(a0);
+        column[3] = odd_bytes(b0);
+        column[4] = even_bytes(a1);
+        column[5] = even_bytes(b1);
+        column[6] = odd_bytes(a1);
+        column[7] = odd_bytes(b1);
+    }
+    if (count > 0) {
+        uint32_t a0 = read_word(a), b0 = read_word(b);
+        column[0] = even_bytes(a0);
+        column[1] = even_bytes(b0);
+        column[2] = odd_bytes(a0);
+        column[3] = odd_bytes(b0);
+        column += 4;
+    }
+    return column;
+}
+
+// Expands `pixels` pixels whose windows are the pixels themselves, one after another.
+__attribute__((noinline)) static void gather_pixels(const int8_t *from, int32_t channels, int32_t pixels,
+                                                    uint32_t *columns) {
+    for (; pixels > 0; pixels -= LANES, from += LANES * channels) {
+        columns = expand_pair(columns, from, pixels > 1 ? from + channels : from, channels);
+    }
+}
+
+// Pairs of pixels of one output row whose windows lie on the input as a whole. Distances in bytes of the input.
+typedef struct {
+    int32_t pairs, pixel_step;
+    int32_t rows, row_bytes, row_step; // of a window
+    int32_t words;                     // of a pixel in a column
+} Run;
+
+// Windows whose rows are whole words.
+__attribute__((noinline)) static void expand_run(Run run, const int8_t *from, uint32_t *column) {
+    for (; run.pairs > 0; run.pairs--, from += LANES * run.pixel_step) {
+        const int8_t *a = from;
+        for (int32_t row = run.rows; row > 0; row--, a += run.row_step) {
+            column = expand_pair(column, a, a + run.pixel_step, run.row_bytes);
+        }
+    }
+}
+
+// Other windows: their rows are put one after another first.
+__attribute__((noinline)) static void expand_staged_run(Run run, const int8_t *from, uint32_t *column, int8_t *stage) {
+    int8_t *const other = stage + 2 * run.words + STAGE_SLACK;
+    for (; run.pairs > 0; run.pairs--, from += LANES * run.pixel_step) {
+        stage_rows(from, run.rows, run.row_bytes, run.row_step, stage);
+        stage_rows(from + run.pixel_step, run.rows, run.row_bytes, run.row_step, other);
+        column = expand_pair(column, stage, other, 2 * run.words);
+    }
+}
+
+static inline uint32_t *expand_tails(uint32_t *column, const int8_t *a, const int8_t *b, int32_t row_step) {
+    column[0] = half_pair(a[0], a[2 * row_step]);
+    column[1] = half_pair(b[0], b[2 * row_step]);
+    column[2] = half_pair(a[row_step], 0);
+    column[3] = half_pair(b[row_step], 0);
+    return column + 4;
+}
+
+// Windows of three rows of `whole` bytes and a last one: the three last ones come last.
+static inline void expand_tailed(Run run, int32_t whole, const int8_t *from, uint32_t *column) {
+    const int32_t row_step = run.row_step;
+    for (; run.pairs > 0; run.pairs--, from += LANES * run.pixel_step) {
+        const int8_t *const a = from, *const b = from + run.pixel_step;
+        column = expand_pair(column, a, b, whole);
+        column = expand_pair(column, a + row_step, b + row_step, whole);
+        column = expand_pair(column, a + 2 * row_step, b + 2 * row_step, whole);
+        column = expand_tails(column, a + whole, b + whole, row_step);
+    }
+}
+
+__attribute__((noinline)) static void expand_run_with_tails(Run run, const int8_t *from, uint32_t *column) {
+    if (run.row_bytes == 9) { // three pixels of three channels
+        expand_tailed(run, 8, from, column);
+    } else {
+        expand_tailed(run, run.row_bytes - 1, from, column);
+    }
+}
+
+// A pair, or one pixel, whose windows lie anywhere.
+__attribute__((noinline)) static Position gather_pair(const Conv2dS8 *layer, Position at, int32_t pixels,
+                                                      uint32_t *column, int8_t *stage) {
+    int8_t *const other = stage + 2 * layer->words + STAGE_SLACK;
+    for (int32_t i = 0; i < pixels; i++) {
+        const int32_t y = at.y * layer->stride_h - layer->pad_top, x = at.x * layer->stride_w - layer->pad_left;
+        stage_window(layer, at.image, y, x, i == 0 ? stage : other);
+        at = moved_to(layer, at, at.x + 1);
+    }
+    if (layer->tails) {
+        const Run run = {1, (int32_t)(other - stage), 3, layer->row_bytes, layer->row_bytes, layer->words};
+        expand_run_with_tails(run, stage, column);
+    } else {
+        expand_pair(column, stage, other, 2 * layer->words);
+    }
+    return at;
+}
+
+// How many pairs from `at` on are a `Run`.
+static inline int32_t pairs_inside(const Conv2dS8 *layer, int32_t y, int32_t x, int32_t pixels) {
+    if (layer->row_bytes == 0 || y < 0 || y > layer->input_h - layer->reach_h || x < 0) {
+        return 0;
+    }
+    const int32_t room = layer->input_w - layer->reach_w - x; // for the last window
+    const int32_t inside = room < 0 ? 0 : room / layer->stride_w + 1;
+    return (inside < pixels ? inside : pixels) / LANES;
+}
+
+static Position gather_windows(const Conv2dS8 *layer, Position at, int32_t pixels, uint32_t *columns) {
+    int8_t *const stage = (int8_t *)(columns + layer->columns * layer->words * LANES);
+    const int32_t row_step = layer->dilation_h * layer->input_w * layer->input_channels;
+    Run run = {0, layer->stride_w * layer->input_channels, layer->filter_h, layer->row_bytes, row_step, layer->words};
+    while (pixels > 0) {
+        const int32_t y = at.y * layer->stride_h - layer->pad_top, x = at.x * layer->stride_w - layer->pad_left;
+        const int32_t left_in_row = layer->output_w - at.x;
+        int32_t count = pixels < LANES ? pixels : LANES;
+        run.pairs = pairs_inside(layer, y, x, pixels < left_in_row ? pixels : left_in_row);
+        if (run.pairs > 0) {
+            const int8_t *from = at.image + (y * layer->input_w + x) * layer->input_channels;
+            if (layer->tails) {
+                expand_run_with_tails(run, from, columns);
+            } else if (layer->staged) {
+                expand_staged_run(run, from, columns, stage);
+            } else {
+                expand_run(run, from, columns);
+            }
+            count = run.pairs * LANES;
+            at = moved_to(layer, at, at.x + count);
+        } else {
+            at = gather_pair(layer, at, count, columns, stage);
+        }
+        columns += count * layer->words;
+        pixels -= count;
+    }
+    return at;
 }
 
 void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
@@ -58,7 +197,12 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
     for (int32_t left = layer->pixels; left > 0; left -= most) {
         const int32_t pixels = left < most ? left : most;
         const uint32_t *const pairs_end = first + pixels / LANES * words;
-        at = gather_columns(layer, at, pixels, first);
+        if (layer->pointwise) {
+            gather_pixels(input, layer->row_bytes, pixels, first);
+            input += pixels * layer->row_bytes;
+        } else {
+            at = gather_windows(layer, at, pixels, first);
+        }
         const int32_t *block = layer->blocks;
         for (int32_t filter = 0; filter < channels; filter += FILTERS) {
             int8_t *to = output + (filter + FILTERS > channels ? channels - FILTERS : filter);

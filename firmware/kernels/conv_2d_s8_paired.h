@@ -13,16 +13,16 @@
 // filters are packed by generator/ops/conv_2d.py; the last two of a layer share filters if their number is no multiple
 // of four. A block: the biases {256 bias 1 + bias 0, bias 0, 256 bias 3 + bias 2, bias 2}; for every four inputs the
 // halfwords of inputs 0 and 2, first of filters 1 and 0, then of 3 and 2, and so those of inputs 1 and 3; for each
-// filter {multiplier, offset, right shift} of `requantize_by_offset`.
+// filter {multiplier, offset, right shift}, of filters 0 and 2 for `requantize_by_offset`, of 1 and 3 for
+// `requantize_doubled`.
 #define CONV_2D_PAIRED_LANES 2
 #define CONV_2D_PAIRED_FILTERS 4
 #define CONV_2D_PAIRED_BIASES 4
 #define CONV_2D_PAIRED_RECORDS 12 // words
 
 // input: [batches][input_h][input_w][input_channels]; up to 3 bytes after it are read too and may hold anything.
-// output: [batches][output_h][output_w][output_channels]. scratch: 4 + 8 * words * columns bytes, and 2 * words + 4
-// more if staged or some windows have padding or rows in several pieces; 4-byte aligned. layer->groups is 1 and
-// layer->by_offset is set.
+// output: [batches][output_h][output_w][output_channels]. scratch: 4 + 8 * words * columns bytes, and 4 * words + 8
+// more if not pointwise; 4-byte aligned. layer->groups is 1 and layer->by_offset is set.
 void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch);
 
 #endif

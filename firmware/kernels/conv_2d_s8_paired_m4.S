@@ -23,10 +23,10 @@ xa .req r12
 xb .req lr
 
 // Constants of a block, kept in the floating-point registers: a move takes one cycle and breaks no run of loads.
-#define RUNS_END s0
-#define WEIGHTS_END s1
-#define COLUMNS_END s2
-#define WEIGHTS s3
+#define WEIGHTS_END s0
+#define COLUMNS_END s1
+#define WEIGHTS s2
+#define ENTRY s3
 #define BIAS_HIGH0 s4
 #define BIAS_LOW0 s5
 #define BIAS_HIGH1 s6
@@ -34,21 +34,26 @@ xb .req lr
 #define OUTPUT s20
 #define STEP s21
 #define COLUMN s22
+#define SKIPPED s23
 
-#define RUN 16 // words of weights in one turn of the unrolled loop
+// A turn of the unrolled loop is eight times `products`; a block's first turn begins with those that make the rest
+// whole turns. The pointers are ahead by what lets the last of a turn move them on.
+#define TURN 64 // bytes of weights and of a column
+#define AHEAD 60
+#define PRODUCTS_BYTES 56 // of code
 
-// 16 products of two inputs, 15 cycles. `first` moves both pointers on by a turn's `bytes`, the others look back.
-.macro products first, offset, bytes
-.if \first
-    ldr.w w0, [weights], #\bytes
-    ldr.w w1, [weights, #4 - \bytes]
-    ldr.w xa, [column], #\bytes
-    ldr.w xb, [column, #4 - \bytes]
+// 16 products of two inputs: 15 cycles.
+.macro products index
+.if \index < 7
+    ldr.w w0, [weights, #8 * \index - AHEAD]
+    ldr.w w1, [weights, #8 * \index + 4 - AHEAD]
+    ldr.w xa, [column, #8 * \index - AHEAD]
+    ldr.w xb, [column, #8 * \index + 4 - AHEAD]
 .else
-    ldr.w w0, [weights, #\offset - \bytes]
-    ldr.w w1, [weights, #\offset + 4 - \bytes]
-    ldr.w xa, [column, #\offset - \bytes]
-    ldr.w xb, [column, #\offset + 4 - \bytes]
+    ldr.w w0, [weights, #-4]
+    ldr.w w1, [weights], #TURN
+    ldr.w xa, [column, #-4]
+    ldr.w xb, [column], #TURN
 .endif
     smlad high0a, w0, xa, high0a
     smlad high0b, w0, xb, high0b
@@ -62,25 +67,44 @@ xb .req lr
     smlad low1b, w1, xb, low1b
 .endm
 
-// Both pixels of one filter: rescale, saturate, store at `index`.
-.macro finish sum_a, sum_b, multiplier, offset, shift, index, floor
+// Both pixels of a filter whose sums are in the low bytes: `requantize_by_offset`, saturate, store at `index`.
+.macro finish_low sum_a, sum_b, multiplier, offset, shift, index, floor
     vmov w0, \multiplier
     vmov w1, \offset
     vmov xa, \shift
     smmlar \sum_a, \sum_a, w0, \sum_a
     smmlar \sum_b, \sum_b, w0, \sum_b
 .if \floor == 0
-    add \sum_a, \sum_a, \sum_a, asr #31
-    add \sum_b, \sum_b, \sum_b, asr #31
+    add.w \sum_a, \sum_a, \sum_a, asr #31
+    add.w \sum_b, \sum_b, \sum_b, asr #31
 .endif
-    add \sum_a, \sum_a, w1
-    add \sum_b, \sum_b, w1
-    asr \sum_a, \sum_a, xa
-    asr \sum_b, \sum_b, xa
+    add.w \sum_a, \sum_a, w1
+    add.w \sum_b, \sum_b, w1
+    asr.w \sum_a, \sum_a, xa
+    asr.w \sum_b, \sum_b, xa
     ssat \sum_a, #8, \sum_a
     ssat \sum_b, #8, \sum_b
-    strb \sum_a, [r0, #\index]
-    strb \sum_b, [r1, #\index]
+    strb.w \sum_a, [r0, #\index]
+    strb.w \sum_b, [r1, #\index]
+.endm
+
+// The same for twice the sums: `requantize_doubled`.
+.macro finish_high sum_a, sum_b, multiplier, offset, shift, index, floor
+    vmov w0, \multiplier
+    vmov w1, \offset
+    vmov xa, \shift
+    smmlar xb, \sum_a, w0, w1
+    smmlar w0, \sum_b, w0, w1
+.if \floor == 0
+    add.w xb, xb, \sum_a, asr #31
+    add.w w0, w0, \sum_b, asr #31
+.endif
+    asr.w xb, xb, xa
+    asr.w w0, w0, xa
+    ssat xb, #8, xb
+    ssat w0, #8, w0
+    strb.w xb, [r0, #\index]
+    strb.w w0, [r1, #\index]
 .endm
 
 // (block, columns, columns_end, output, step, words)
@@ -96,75 +120,77 @@ xb .req lr
     ldr r5, [sp, #72] // words
     vmov OUTPUT, r3
     vmov STEP, r4
-    vmov COLUMNS_END, r2
     vldmia r0!, {s4-s7}
-    vmov WEIGHTS, r0
-    bic r6, r5, #RUN - 1
-    add r6, r0, r6, lsl #2
-    vmov RUNS_END, r6
-    add r6, r0, r5, lsl #2
-    vmov WEIGHTS_END, r6
-    vldmia r6, {s8-s19}
+    rsb r6, r5, #0
+    and r6, r6, #TURN / 4 - 1 // words to skip
+    adr r7, 2f
+    add r7, r7, r6, lsl #2
+    add r8, r6, r6, lsl #1
+    add r7, r7, r8, lsl #3 // PRODUCTS_BYTES for every two words
+    add r7, r7, #1
+    vmov ENTRY, r7
+    lsl r6, r6, #2
+    vmov SKIPPED, r6
+    sub r7, r0, r6
+    add r7, r7, #AHEAD
+    vmov WEIGHTS, r7
+    add r7, r0, r5, lsl #2
+    vldmia r7, {s8-s19}
+    add r7, r7, #AHEAD
+    vmov WEIGHTS_END, r7
+    sub r6, r6, #AHEAD
+    sub column, column, r6
+    sub r2, r2, r6
+    vmov COLUMNS_END, r2
 1:  // a pair of pixels
     vmov high0a, BIAS_HIGH0
     vmov low0a, BIAS_LOW0
     vmov high1a, BIAS_HIGH1
     vmov low1a, BIAS_LOW1
-    mov high0b, high0a
-    mov low0b, low0a
-    mov high1b, high1a
-    mov low1b, low1a
     vmov weights, WEIGHTS
-    vmov w0, RUNS_END
-    cmp weights, w0
-    beq 3f
+    vmov w0, ENTRY
+    mov.w high0b, high0a
+    mov.w low0b, low0a
+    mov.w high1b, high1a
+    mov.w low1b, low1a
+    bx w0
     .balign 8
-2:  // 16 inputs
-    products 1, 0, 4 * RUN
-    products 0, 8, 4 * RUN
-    products 0, 16, 4 * RUN
-    products 0, 24, 4 * RUN
-    products 0, 32, 4 * RUN
-    products 0, 40, 4 * RUN
-    products 0, 48, 4 * RUN
-    products 0, 56, 4 * RUN
-    vmov w0, RUNS_END
-    cmp weights, w0
-    bne 2b
-3:
+2:
+    products 0
+    products 1
+    products 2
+    products 3
+    products 4
+    products 5
+    products 6
+    products 7
     vmov w0, WEIGHTS_END
-    cmp weights, w0
-    beq 5f
-    .balign 8
-4:  // 4 inputs
-    products 1, 0, 16
-    products 0, 8, 16
-    vmov w0, WEIGHTS_END
-    cmp weights, w0
-    bne 4b
-5:
+    cmp.w weights, w0
+    bne.w 2b
+    vmov w1, SKIPPED
+    sub.w column, column, w1
     vmov COLUMN, column
     vmov r0, OUTPUT
     vmov w0, STEP
-    add r1, r0, w0
-    add w0, r1, w0
+    add.w r1, r0, w0
+    add.w w0, r1, w0
     vmov OUTPUT, w0
-    sub high0a, high0a, low0a
-    sub high0b, high0b, low0b
-    sub high1a, high1a, low1a
-    sub high1b, high1b, low1b
-    asr high0a, high0a, #8
-    asr high0b, high0b, #8
-    asr high1a, high1a, #8
-    asr high1b, high1b, #8
-    finish low0a, low0b, s8, s9, s10, 0, \floor
-    finish high0a, high0b, s11, s12, s13, 1, \floor
-    finish low1a, low1b, s14, s15, s16, 2, \floor
-    finish high1a, high1b, s17, s18, s19, 3, \floor
+    sub.w high0a, high0a, low0a
+    sub.w high0b, high0b, low0b
+    sub.w high1a, high1a, low1a
+    sub.w high1b, high1b, low1b
+    asr.w high0a, high0a, #7
+    asr.w high0b, high0b, #7
+    asr.w high1a, high1a, #7
+    asr.w high1b, high1b, #7
+    finish_low low0a, low0b, s8, s9, s10, 0, \floor
+    finish_high high0a, high0b, s11, s12, s13, 1, \floor
+    finish_low low1a, low1b, s14, s15, s16, 2, \floor
+    finish_high high1a, high1b, s17, s18, s19, 3, \floor
     vmov column, COLUMN
     vmov w0, COLUMNS_END
-    cmp column, w0
-    bne 1b
+    cmp.w column, w0
+    bne.w 1b
     vpop {s16-s23}
     pop {r4-r11, pc}
     .size \name, . - \name

@@ -47,6 +47,13 @@ static inline int32_t requantize_by_offset(int32_t x, int32_t multiplier, int32_
     return (scaled + (scaled >> 31) + offset) >> right;
 }
 
+// The same for twice the accumulator, |x2| < 2^31, and the multiplier m itself: x2 * m / 2^32 = xm / 2^31. Here the
+// sign of x2 stands for that of the scaled value. They differ where that is 0 for x2 = -2 and m = 2^30; with it or with
+// -1 the result is the zero point.
+static inline int32_t requantize_doubled(int32_t x2, int32_t multiplier, int32_t offset, int32_t right) {
+    return (add_high_multiply_rounded(offset, x2, multiplier) + (x2 >> 31)) >> right;
+}
+
 // A 64-bit accumulator, |x| < 2^47, with a multiplier rounded to 15 bits; rescale.left <= 7. One rounding, ties up, and
 // what does not fit wraps, as MultiplyByQuantizedMultiplier for int64_t does it
 // (tensorflow/lite/kernels/internal/common.cc).

@@ -32,11 +32,12 @@ from generator.quantization import (
 
 PIXELS = 4  # CONV_2D_PIXELS in firmware/kernels/conv_2d_s8.h
 PAIRED_LANES, PAIRED_FILTERS = 2, 4  # CONV_2D_PAIRED_LANES and _FILTERS in firmware/kernels/conv_2d_s8_paired.h
+TAIL_ROWS = 3
 PAIRED_REACH = 2**23  # of the sums of filters in the high bytes
 INPUTS_PER_STEP = 4
 INPUT_ORDER = (0, 2, 1, 3)  # in which SXTB16 of a word and of the word rotated by a byte yield its bytes
-MOST_PIXELS = 24  # in columns
-COLUMNS_BYTES = 2304
+MOST_PIXELS = 64  # in columns
+COLUMNS_BYTES = 4096
 
 
 def reject(graph: Graph, operator: Operator) -> str | None:
@@ -108,12 +109,17 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
     pixels = layer.output.elements // layer.filters
     row_bytes = _row_bytes(layer, window)
     staged = window.filter_h > 1 and row_bytes % INPUTS_PER_STEP != 0
-    stage = 2 * words + INPUTS_PER_STEP if staged or not row_bytes or _has_padding(layer, window) else 0
     minimum, maximum = activation_range(activation, layer.output.quantization)
     weights, records, by_offset = packed_filters(layer, minimum, maximum)
     paired = by_offset and groups == 1 and _can_pair(weights, records)
     kernel, lanes = ("conv_2d_s8_paired", PAIRED_LANES) if paired else ("conv_2d_s8", PIXELS)
     columns = _columns(words, pixels, lanes)
+    pointwise = _is_pointwise(layer, window)
+    in_pieces = staged or not row_bytes or _has_padding(layer, window)
+    stages = 2 * (not pointwise) if paired else int(in_pieces)
+    tails = paired and window.filter_h == TAIL_ROWS and row_bytes > INPUTS_PER_STEP and row_bytes % INPUTS_PER_STEP == 1
+    if tails:
+        weights = weights[:, _tails_last(row_bytes)]
     return Lowered(
         kernel=kernel,
         header=f"kernels/{kernel}.h",
@@ -129,6 +135,8 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
             "reach_w": (window.filter_w - 1) * window.dilation_w + 1,
             "row_bytes": row_bytes,
             "staged": staged,
+            "tails": tails,
+            "pointwise": pointwise,
             "by_offset": by_offset,
             "input_zero_point": layer.input.quantization.zero_point,
             "output_zero_point": layer.output.quantization.zero_point,
@@ -137,8 +145,11 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
         },
         inputs=(layer.input.index,),
         macs=layer.output.elements * depth,
+        constant_reads=-(-pixels // (lanes * columns)),
         read_past=-(row_bytes or channels) % INPUTS_PER_STEP,
-        scratch_bytes=lanes * columns * words * 4 + stage + (PAIRED_FILTERS if paired else 0),
+        scratch_bytes=lanes * columns * words * 4
+        + stages * (2 * words + INPUTS_PER_STEP)
+        + (PAIRED_FILTERS if paired else 0),
         lead={0: lead_bytes(layer, window, lanes * columns, layer.filters // groups if groups > 1 else None)},
     )
 
@@ -223,6 +234,22 @@ def _row_bytes(layer: Linear, window: Window) -> int:
     if window.filter_w > 1 and (window.dilation_w > 1 or _groups(layer) > 1):
         return 0
     return window.filter_w * layer.weights.shape[3]
+
+
+def _tails_last(row_bytes: int) -> NDArray[np.int64]:
+    """Order of the inputs of a window of `TAIL_ROWS` rows: the last byte of each row after all others."""
+    places = np.arange(TAIL_ROWS * row_bytes).reshape(TAIL_ROWS, row_bytes)
+    return np.concatenate([places[:, :-1].reshape(-1), places[:, -1]])
+
+
+def _is_pointwise(layer: Linear, window: Window) -> bool:
+    """Whether output pixels read input pixels one to one."""
+    _, height, width, channels = layer.input.shape
+    return (window.filter_h, window.filter_w, window.output_h, window.output_w, layer.weights.shape[3]) == (
+        *(1, 1),
+        *(height, width),
+        channels,
+    ) and (window.stride_h, window.stride_w, window.pad_top, window.pad_left) == (1, 1, 0, 0)
 
 
 def _has_padding(layer: Linear, window: Window) -> bool:
@@ -333,7 +360,9 @@ def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32]) -> NDArra
     packed = np.ascontiguousarray(steps.transpose(0, 2, 1, 3)).reshape(len(chosen), -1).view("<i4")
     bias = records[chosen, 0].astype(np.int64)
     heads = np.stack([256 * bias[:, 1] + bias[:, 0], bias[:, 0], 256 * bias[:, 3] + bias[:, 2], bias[:, 2]], axis=-1)
-    tails = records[chosen, 1:].reshape(len(chosen), -1)
+    tails = records[chosen, 1:].astype(np.int64)
+    tails[:, 1::2, 0] = (tails[:, 1::2, 0] + 2**32) // 2
+    tails = tails.reshape(len(chosen), -1)
     return np.concatenate([heads.astype(np.uint32).view(np.int32), packed, tails], axis=1).astype(np.int32).reshape(-1)
 
 

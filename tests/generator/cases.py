@@ -17,6 +17,7 @@ from common.oracle import ORACLE_ARENA_BYTES
 from common.paths import FIRMWARE
 from generator.importer import read_graph
 from generator.lower import lower
+from generator.placement import place
 from generator.plan import plan
 from generator.program import Program
 from generator.render import render_project
@@ -67,7 +68,9 @@ def generate(model: Path, folder: Path) -> Program:
     program = lower(read_graph(model))
     info = ModelInfo(model.name, sha256(model), model.stat().st_size)
     board, benchmark = load_board("nucleo_l4r5zi"), load_benchmark("ad")
-    for path, text in render_project(folder, program, plan(program), info, board, benchmark).items():
+    memory = plan(program)
+    placement = place(program, board, "latency", memory.arena_bytes)
+    for path, text in render_project(folder, program, memory, placement, info, board, benchmark).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     return program

@@ -17,6 +17,7 @@ from common.paths import BUILD, ROOT
 from generator.build import build
 from generator.importer import read_graph
 from generator.lower import lower
+from generator.placement import place
 from generator.plan import plan
 from generator.render import render_project
 from tests.generator.cases import fully_connected
@@ -29,7 +30,9 @@ needs_compiler = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, r
 def rendered(folder: Path) -> dict[str, str]:
     program = lower(read_graph(BENCHMARK.model))
     info = ModelInfo(BENCHMARK.model.name, sha256(BENCHMARK.model), BENCHMARK.model.stat().st_size)
-    return render_project(folder, program, plan(program), info, BOARD, BENCHMARK)
+    memory = plan(program)
+    placement = place(program, BOARD, "latency", memory.arena_bytes)
+    return render_project(folder, program, memory, placement, info, BOARD, BENCHMARK)
 
 
 def test_same_model_same_text_without_machine_paths() -> None:
@@ -49,7 +52,7 @@ def test_key_lines_of_the_generated_files() -> None:
         "gen/board_config.h": ["#define SOC_SYSCLK_HZ 120000000u", "#define SOC_FLASH_WAIT_STATES 5u"],
         "gen/benchmark_config.h": ['#define TH_MODEL_VERSION "ad01"', "#define MAX_DB_INPUT_SIZE 5120"],
         "gen/model.c": ["fully_connected_s8(&op0, t0, t21);", "_Alignas(16) uint8_t tensor_arena[764];"],
-        "gen/memory.ld": ["ORIGIN = 0x08000000, LENGTH = 2097152", "ORIGIN = 0x20000000, LENGTH = 655360"],
+        "gen/memory.ld": ["ORIGIN = 0x08000000, LENGTH = 2097152", "ORIGIN = 0x20000000, LENGTH = 196608", "ORIGIN = 0x10000000, LENGTH = 65536"],
         "platformio.ini": [
             "platform = symlink://../../../../firmware/platform",
             "board_build.ldscript = gen/memory.ld",

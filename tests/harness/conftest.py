@@ -42,6 +42,7 @@ def firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Firmware:
         board="nucleo_l4r5zi",
         benchmark=load_benchmark("ad"),
         runtime="aot",
+        optimize="latency",
         model=ModelInfo("test_model.tflite", "ab" * 32, 1234),
         elf_sha256="cd" * 32,
         flash_bytes=300_001,
@@ -49,6 +50,7 @@ def firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Firmware:
         arena_bytes=1_288,
         arena_lower_bound_bytes=1_280,
         stack_bytes=2_048,
+        copied_bytes=0,
         tools={"arm-none-eabi-gcc": "12.2.1"},
         steps=(StepInfo(0, "FULLY_CONNECTED", "fully_connected_s8", 409_600),),
     )

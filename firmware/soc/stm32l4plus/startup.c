@@ -10,11 +10,15 @@
 // Set by the linker script.
 extern uint32_t stack_top[];
 extern uint8_t data_start[], data_end[], data_load[], bss_start[], bss_end[];
+extern uint8_t fast_code_start[], fast_code_end[], fast_code_load[];
+extern uint8_t constants_start[], constants_end[], constants_load[];
 
 extern int main(void);
 
 static void initialize_memory(void) {
     memcpy(data_start, data_load, (size_t)(data_end - data_start));
+    memcpy(constants_start, constants_load, (size_t)(constants_end - constants_start));
+    memcpy(fast_code_start, fast_code_load, (size_t)(fast_code_end - fast_code_start));
     memset(bss_start, 0, (size_t)(bss_end - bss_start));
 }
 
@@ -46,6 +50,7 @@ void reset_handler(void) {
     SCB_SHCSR |= SCB_SHCSR_FAULTS;
     clock_initialize(); // before the copies: they run faster afterwards
     initialize_memory();
+    __asm volatile("dsb\n isb" ::: "memory"); // code was written
     main();
     for (;;) {
     }

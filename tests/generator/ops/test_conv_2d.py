@@ -228,9 +228,9 @@ LARGE = Case(height=9, width=11, group_channels=8, group_filters=8)  # more pixe
     [
         ({"filter_h": 1, "filter_w": 1}, 0),
         ({"filter_h": 1, "filter_w": 1, "group_filters": 4}, 0),
-        ({"filter_h": 1, "filter_w": 1, "group_filters": 16}, 96 * 8),  # all but the last 3 of 99 pixels, 16 - 8 each
+        ({"filter_h": 1, "filter_w": 1, "group_filters": 16}, 64 * 8),  # after 64 of the 99 pixels, 16 - 8 each
         ({"padding": VALID}, 0),
-        ({}, 96),  # after 24 pixels, the window of the next begins at pixel 12
+        ({}, 96),  # after 64 pixels, the window of the next begins at pixel 52
         ({"stride": (2, 2)}, 0),
         ({"dtype": "int16", "bias": None, "filter_h": 1, "filter_w": 1}, 2 * 7),  # all of a pixel but the last channel
     ],

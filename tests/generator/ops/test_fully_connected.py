@@ -163,7 +163,7 @@ def test_output_over_the_input(case: Case) -> None:
 
 @pytest.mark.parametrize(
     ("batches", "depth", "units", "lead"),
-    [(1, 9, 4, 0), (1, 9, 5, 4), (3, 4, 4, 0), (9, 4, 6, 0), (33, 4, 6, 48)],
+    [(1, 9, 4, 0), (1, 9, 5, 4), (3, 4, 4, 0), (9, 4, 6, 0), (99, 4, 6, 128)],
     ids=["one block", "two blocks", "whole columns", "one step", "growing"],
 )
 def test_lead(batches: int, depth: int, units: int, lead: int) -> None:

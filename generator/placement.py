@@ -1,0 +1,93 @@
+"""Where code and constants live: read from flash in place, or copied at boot to RAM, which has no wait states."""
+
+from dataclasses import dataclass
+
+from common.board import Board, Memory
+from common.errors import UserError
+from generator.program import Program
+
+OBJECTIVES = ("latency", "balanced", "memory")
+BALANCED = 1.0  # cycles an inference must save for each byte of RAM that a constant takes
+RESERVE = 1024  # bytes of RAM for what the C library and the command interpreter keep
+
+
+@dataclass(frozen=True)
+class Placement:
+    """``code``: the RAM on the code bus that the kernels run from; None: they run from flash.
+
+    ``data``: RAM of the stack, the arena and everything else; ``constants``: RAM of the constants named in ``in_ram``.
+    """
+
+    objective: str
+    code: Memory | None
+    data: Memory
+    constants: Memory
+    in_ram: frozenset[str]
+
+    @property
+    def regions(self) -> tuple[Memory, ...]:
+        return tuple(dict.fromkeys(region for region in (self.data, self.constants, self.code) if region is not None))
+
+
+def place(program: Program, board: Board, objective: str, data_bytes: int, ram_budget: int | None = None) -> Placement:
+    """Decide it.
+
+    ``data_bytes``: of RAM that arena, stack and buffers need in any case. ``ram_budget``: bytes that the image may take
+    in all, the board's RAM by default; only the largest savings per byte are then taken.
+
+    Raises:
+        UserError: the objective is not known.
+    """
+    if objective not in OBJECTIVES:
+        raise UserError(f"unknown objective '{objective}'; objectives are: {', '.join(OBJECTIVES)}")
+    needed = data_bytes + RESERVE
+    code = next((ram for ram in board.rams if ram.alias is not None), None) if objective != "memory" else None
+    data, constants = _regions(board, code, needed)
+    if data.size < needed:  # only all RAM together may be enough
+        code, (data, constants) = None, _regions(board, None, needed)
+    room = constants.size - (needed if constants == data else 0)
+    if ram_budget is not None:
+        code_bytes = CODE_BYTES if code is not None else 0
+        if ram_budget < needed + code_bytes:
+            code, code_bytes = None, 0
+        room = min(room, ram_budget - needed - code_bytes)
+    chosen = _chosen(program, board, objective, room)
+    alias = None if code is None or code.alias is None else Memory("ram_code", "ram", code.alias, code.size)
+    return Placement(objective, alias, data, constants, chosen)
+
+
+CODE_BYTES = 24 * 1024  # of kernels, at most about
+
+
+def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Memory]:
+    """RAM for data and RAM for constants, the same where there is only one piece: the smallest that holds the data."""
+    pieces: list[Memory] = []
+    for ram in sorted(board.rams, key=lambda ram: ram.origin):
+        if ram == code:
+            continue
+        last = pieces[-1] if pieces else None
+        if last is not None and last.origin + last.size == ram.origin:
+            pieces[-1] = Memory(last.name, "ram", last.origin, last.size + ram.size)
+        else:
+            pieces.append(Memory("ram" if not pieces else f"ram{len(pieces)}", "ram", ram.origin, ram.size))
+    fitting = [piece for piece in pieces if piece.size >= needed]
+    data = min(fitting, key=lambda piece: piece.size) if fitting else max(pieces, key=lambda piece: piece.size)
+    others = [piece for piece in pieces if piece != data]
+    constants = max(others, key=lambda piece: piece.size) if others else data
+    return data, constants
+
+
+def _chosen(program: Program, board: Board, objective: str, room: int) -> frozenset[str]:
+    """Constants by the cycles they save per byte, as far as there is room."""
+    if objective == "memory":
+        return frozenset()
+    per_byte = board.clock.flash_wait_states / board.clock.flash_read_bytes
+    least = BALANCED if objective == "balanced" else 0.0
+    candidates = [(per_byte * step.constant_reads, constant) for step in program.steps for constant in step.constants]
+    chosen = set()
+    for saved, constant in sorted(candidates, key=lambda item: (-item[0], item[1].bytes, item[1].name)):
+        aligned = -(-constant.bytes // 8) * 8
+        if saved >= least and aligned <= room:
+            chosen.add(constant.name)
+            room -= aligned
+    return frozenset(chosen)
