@@ -52,7 +52,11 @@ def test_key_lines_of_the_generated_files() -> None:
         "gen/board_config.h": ["#define SOC_SYSCLK_HZ 120000000u", "#define SOC_FLASH_WAIT_STATES 5u"],
         "gen/benchmark_config.h": ['#define TH_MODEL_VERSION "ad01"', "#define MAX_DB_INPUT_SIZE 5120"],
         "gen/model.c": ["fully_connected_s8(&op0, t0, t21);", "_Alignas(16) uint8_t tensor_arena[764];"],
-        "gen/memory.ld": ["ORIGIN = 0x08000000, LENGTH = 2097152", "ORIGIN = 0x20000000, LENGTH = 196608", "ORIGIN = 0x10000000, LENGTH = 65536"],
+        "gen/memory.ld": [
+            "ORIGIN = 0x08000000, LENGTH = 2097152",
+            "ORIGIN = 0x20000000, LENGTH = 196608",
+            "ORIGIN = 0x10000000, LENGTH = 65536",
+        ],
         "platformio.ini": [
             "platform = symlink://../../../../firmware/platform",
             "board_build.ldscript = gen/memory.ld",
