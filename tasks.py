@@ -298,6 +298,24 @@ def profile(_context: Context) -> None:
     profile_firmware(firmware, load_board(firmware.board), console)
 
 
+@task(
+    help={
+        "board": BOARD_HELP,
+        "bench": "ad, kws, ic or vww (default: all)",
+        "page": "also write the results as a Markdown page to this file",
+    }
+)
+@friendly
+def speed(_context: Context, board: str | None = None, bench: str | None = None, page: str | None = None) -> None:
+    """Show cycles, flash and RAM of the reference models for every objective, beside the best published results."""
+    from common.benchmark import benchmark_names, load_benchmark
+    from common.board import load_board
+    from harness.speed import run_speed
+
+    benches = [load_benchmark(bench).name] if bench else benchmark_names()
+    run_speed(load_board(board or DEFAULT_BOARD), benches, Path(page).expanduser() if page else None, console)
+
+
 @task(help={"link": "also make this symbolic link to the pseudo-terminal", "realtime": "no faster than the real chip"})
 @friendly
 def virtual(_context: Context, link: str | None = None, realtime: bool = False) -> None:
@@ -368,4 +386,4 @@ def clean(_context: Context) -> None:
     shutil.rmtree(BUILD, ignore_errors=True)
 
 
-namespace = Collection(build, plan, flash, bench, verify, profile, virtual, models, train, lint, test, clean)
+namespace = Collection(build, plan, flash, bench, verify, profile, speed, virtual, models, train, lint, test, clean)

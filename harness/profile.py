@@ -22,7 +22,19 @@ INFER_TIMEOUT_S = 600.0  # virtual time
 
 
 def profile_firmware(firmware: Firmware, board: Board, console: Console) -> None:
-    """Run one warm-up and one inference, show cycles per operator and save them as ``profile.json`` beside the image.
+    """Show cycles per operator and save them as ``profile.json`` beside the image.
+
+    Raises:
+        UserError: as `layer_cycles`.
+    """
+    rows, total = layer_cycles(firmware, board)
+    _save(firmware, rows, total)
+    console.print(_table(firmware, board, rows, total))
+    say(f"profile: {firmware.folder / 'profile.json'}", console)
+
+
+def layer_cycles(firmware: Firmware, board: Board) -> tuple[list[tuple[StepInfo, int]], int]:
+    """Cycles of each step, and of the whole inference: one, after a warm-up.
 
     A kernel's time runs from its entry to the next one's. The input tensor is left as it is.
 
@@ -44,11 +56,7 @@ def profile_firmware(firmware: Firmware, board: Board, console: Console) -> None
     if functions != (START, *(step.kernel for step in firmware.steps), END):
         raise UserError(f"{firmware.elf} did not run its {len(firmware.steps)} operators once each; build it again")
     cycles = [after - before for before, after in pairwise(times[1:])]
-    total = times[-1] - times[0]
-    rows = list(zip(firmware.steps, cycles, strict=True))
-    _save(firmware, rows, total)
-    console.print(_table(firmware, board, rows, total))
-    say(f"profile: {firmware.folder / 'profile.json'}", console)
+    return list(zip(firmware.steps, cycles, strict=True)), times[-1] - times[0]
 
 
 def _last_timed(entries: list[tuple[str, int]]) -> tuple[tuple[str, ...], tuple[int, ...]]:
