@@ -50,17 +50,28 @@ class Network:
         self.top, self.shape = output, shape
 
     def layer(
-        self, name: str, weights_shape: tuple[int, ...], axis: int, shape: tuple[int, ...], **options: int
+        self,
+        name: str,
+        weights_shape: tuple[int, ...],
+        axis: int,
+        shape: tuple[int, ...],
+        *,
+        per_channel: bool = True,
+        options: dict[str, int] | None = None,
     ) -> None:
         depth = int(np.prod(weights_shape)) // weights_shape[axis]
         values = self.rng.integers(-127, 128, weights_shape).astype(np.int8)
-        scales = [float(scale) for scale in self.rng.uniform(0.5, 1.5, weights_shape[axis]) * 0.01]
+        scales = [
+            float(scale) for scale in self.rng.uniform(0.5, 1.5, weights_shape[axis] if per_channel else 1) * 0.01
+        ]
         bias = self.rng.integers(-6000, 6000, weights_shape[axis]).astype(np.int32)
         source = self.top
         weights = self.tensor(TensorSpec(weights_shape, scales=scales, axis=axis, data=values))
-        biases = self.tensor(TensorSpec(bias.shape, "int32", scales=[1.0], data=bias))
+        biases = self.tensor(
+            TensorSpec(bias.shape, "int32", scales=[self.tensors[source].scales[0] * scales[0]], data=bias)
+        )
         scale = self.tensors[source].scales[0] * 0.01 * 60 * np.sqrt(depth)
-        self.add(name, [source, weights, biases], shape, float(scale), **options)
+        self.add(name, [source, weights, biases], shape, float(scale), **(options or {}))
 
     def window(self, size: int) -> tuple[dict[str, int], int, int]:
         """Options, and the output's height and width."""
@@ -74,19 +85,23 @@ class Network:
         size, filters = int(self.rng.choice([1, 1, 3, 3, 5])), int(self.rng.choice([1, 3, 4, 7, 8, 16, 30]))
         options, height, width = self.window(size)
         shape = (filters, size, size, self.shape[3])
-        self.layer("CONV_2D", shape, 0, (1, height, width, filters), **options, dilation_h=1, dilation_w=1)
+        self.layer(
+            "CONV_2D", shape, 0, (1, height, width, filters), options=options | {"dilation_h": 1, "dilation_w": 1}
+        )
 
     def depthwise(self) -> None:
         size = int(self.rng.choice([3, 3, 3, 5]))
         options, height, width = self.window(size)
         shape = (1, size, size, self.shape[3])
         options |= {"depth_multiplier": 1, "dilation_h": 1, "dilation_w": 1}
-        self.layer("DEPTHWISE_CONV_2D", shape, 3, (1, height, width, self.shape[3]), **options)
+        self.layer("DEPTHWISE_CONV_2D", shape, 3, (1, height, width, self.shape[3]), options=options)
 
     def residual(self) -> None:
         first, shape = self.top, self.shape
         scale = self.tensors[first].scales[0]
-        self.layer("CONV_2D", (shape[3], 1, 1, shape[3]), 0, shape, padding=SAME, **dict.fromkeys(STEPS, 1))
+        self.layer(
+            "CONV_2D", (shape[3], 1, 1, shape[3]), 0, shape, options={"padding": SAME, **dict.fromkeys(STEPS, 1)}
+        )
         operands = [first, self.top] if self.rng.integers(2) else [self.top, first]
         self.add("ADD", operands, shape, max(scale, self.tensors[self.top].scales[0]) * 1.5)
 
@@ -101,7 +116,7 @@ class Network:
 
     def fully_connected(self, units: int) -> None:
         depth = self.shape[-1] if len(self.shape) == 2 else int(np.prod(self.shape))
-        self.layer("FULLY_CONNECTED", (units, depth), 0, (1, units))
+        self.layer("FULLY_CONNECTED", (units, depth), 0, (1, units), per_channel=bool(self.rng.integers(3) == 0))
 
 
 STEPS = ("stride_h", "stride_w", "dilation_h", "dilation_w")
@@ -112,7 +127,8 @@ def random_model(seed: int) -> bytes:
     for _ in range(int(network.rng.integers(4, 8))):
         kind = network.rng.choice(["conv", "conv", "depthwise", "depthwise", "residual", "pool"])
         getattr(network, str(kind))()
-    network.fully_connected(int(network.rng.choice([6, 33, 70])))
+    for units in network.rng.choice([4, 6, 8, 17, 33, 70, 96, 128], 4):
+        network.fully_connected(int(units))
     network.fully_connected(5)
     return build_model(network.tensors, network.operators, [0], [network.top])
 

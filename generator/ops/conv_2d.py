@@ -111,7 +111,7 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
     staged = window.filter_h > 1 and row_bytes % INPUTS_PER_STEP != 0
     minimum, maximum = activation_range(activation, layer.output.quantization)
     weights, records, by_offset = packed_filters(layer, minimum, maximum)
-    paired = by_offset and groups == 1 and _can_pair(weights, records)
+    paired = by_offset and groups == 1 and can_pair(weights, records)
     kernel, lanes = ("conv_2d_s8_paired", PAIRED_LANES) if paired else ("conv_2d_s8", PIXELS)
     columns = _columns(words, pixels, lanes)
     pointwise = _is_pointwise(layer, window)
@@ -339,7 +339,7 @@ def pack_blocks(weights: NDArray[np.int8], records: NDArray[np.int32], groups: i
     return np.concatenate([*heads, packed], axis=1).astype(np.int32).reshape(-1)
 
 
-def _can_pair(weights: NDArray[np.int8], records: NDArray[np.int32]) -> bool:
+def can_pair(weights: NDArray[np.int8], records: NDArray[np.int32]) -> bool:
     """Whether the filters fit `pack_paired`."""
     if len(weights) < PAIRED_FILTERS:
         return False

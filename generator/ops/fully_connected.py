@@ -24,6 +24,7 @@ from generator.ops.lowered import Lowered
 from generator.ops.window import Window
 from generator.quantization import INT8_MAX, INT8_MIN, activation_range
 
+EIGHT, FOUR = 8, 4  # units of a block of firmware/kernels/fully_connected_s8_paired.h
 UNITS_PER_BLOCK = 4  # FULLY_CONNECTED_UNITS in firmware/kernels/fully_connected_s8.h
 INPUTS_PER_WORD = 4
 INT4_MIN, INT4_MAX = -8, 7
@@ -148,7 +149,9 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
         symmetric = _symmetric(layer)
         if symmetric is None:
             return _lower_any(layer, activation)
-        if batches == 1 or symmetric.input.data is not None:
+        if batches == 1:
+            return _lower_paired(symmetric, activation) or _lower_int8(symmetric, activation)
+        if symmetric.input.data is not None:
             return _lower_int8(symmetric, activation)
         return conv_2d.lower_int8(*_as_convolution(symmetric), activation)
     if layer.dtype == "int16":
@@ -185,6 +188,65 @@ def pack_weights(weights: NDArray[np.int8]) -> NDArray[np.int8]:
 
 def padded_depth(depth: int) -> int:
     return -(-depth // INPUTS_PER_WORD) * INPUTS_PER_WORD
+
+
+def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
+    """The kernel for one input vector, or None if the layer does not fit it."""
+    output = layer.output.quantization
+    assert output is not None
+    units, depth = weight_matrix(layer).shape
+    minimum, maximum = activation_range(activation, output)
+    weights, records, by_offset = conv_2d.packed_filters(layer, minimum, maximum)
+    if not by_offset or not conv_2d.can_pair(weights, records):
+        return None
+    records[:, 1] = (records[:, 1].astype(np.int64) + 2**32) // 2
+    shared = bool(np.all(records[:, 1:] == records[0, 1:]))
+    words = padded_depth(depth) // 2
+    return Lowered(
+        kernel="fully_connected_s8_paired",
+        header="kernels/fully_connected_s8_paired.h",
+        struct="FullyConnectedPaired",
+        parameters={
+            "blocks": pack_paired(weights, records, shared=shared),
+            "words": words,
+            "units": units,
+            "shared": shared,
+            "record": tuple(records[0, 1:].tolist()),
+            "output_zero_point": output.zero_point,
+            "activation_min": minimum,
+            "activation_max": maximum,
+        },
+        inputs=(layer.input.index,),
+        macs=depth * units,
+        read_past=padded_depth(depth) - depth,
+        scratch_bytes=4 * words,
+        lead={0: 0},
+    )
+
+
+def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32], *, shared: bool) -> NDArray[np.int32]:
+    """Weights [units, depth], records [units, 4] -> blocks of fully_connected_s8_paired.h, flattened."""
+    units = len(weights)
+    in_eights = units // EIGHT * EIGHT
+    eights = np.arange(in_eights).reshape(-1, EIGHT)
+    fours = np.minimum(np.arange(in_eights, units, FOUR), units - FOUR)[:, None] + np.arange(FOUR)
+    blocks = [
+        *(_paired_block(weights[chosen], records[chosen], with_records=not shared) for chosen in eights),
+        *(_paired_block(weights[chosen], records[chosen], with_records=True) for chosen in fours),
+    ]
+    return np.concatenate(blocks).astype(np.int32)
+
+
+def _paired_block(weights: NDArray[np.int8], records: NDArray[np.int32], *, with_records: bool) -> NDArray[np.int32]:
+    units, depth = weights.shape
+    padded = np.zeros((units, padded_depth(depth)), np.int16)
+    padded[:, :depth] = weights
+    halves = (256 * padded[1::2] + padded[::2]).astype("<i2")
+    steps = halves.reshape(units // 2, -1, INPUTS_PER_WORD)[..., conv_2d.INPUT_ORDER].reshape(units // 2, -1, 2)
+    packed = np.ascontiguousarray(steps.transpose(1, 0, 2)).reshape(-1).view("<i4")
+    bias = records[:, 0].astype(np.int64)
+    biases = np.stack([256 * bias[1::2] + bias[::2], bias[::2]], axis=-1).astype(np.uint32).view(np.int32)
+    return np.concatenate([biases.reshape(-1), packed, records[:, 1:].reshape(-1)[: None if with_records else 0]])
 
 
 def _lower_int8(layer: Linear, activation: int) -> Lowered:

@@ -37,6 +37,7 @@ class Case:
     zero_points: tuple[int, int, int] = (3, 0, -5)  # of input, weights, output
     weights: str = "int8"
     constant: bool = True
+    least_weight: int = -127  # -128 does not fit the kernel of paired weights
     seed: int = 0
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -77,7 +78,7 @@ class Case:
         tensors["weights"].data = (
             rng.integers(0, 256, (self.units * self.depth + 1) // 2).astype(np.uint8)
             if self.weights == "int4"
-            else rng.integers(-128, 128, (self.units, self.depth)).astype(np.int8)
+            else rng.integers(self.least_weight, 128, (self.units, self.depth)).astype(np.int8)
         )
         reach = int(high * np.sqrt(self.depth) * 20)
         tensors["bias"].scales = [input_scale * float(np.float32(scale)) for scale in scales]
@@ -116,23 +117,43 @@ def cases(draw: st.DrawFn, dtype: str) -> Case:
     shifted = dtype == "int8" and not per_channel and draw(st.booleans())
     return Case(
         dtype=dtype,
-        batches=draw(st.integers(1, 6)),
+        batches=draw(st.sampled_from([1, 1, 1, 2, 3, 6])),
         depth=draw(st.integers(1, 40)),
-        units=draw(st.integers(1, 17)),
+        units=draw(st.integers(1, 20)),
         activation=draw(st.integers(0, 3)),
         per_channel=per_channel,
         bias=draw(st.sampled_from(biases)),
         gain=draw(st.sampled_from([0.1, 1.0, 1.0, 3.0, 1000.0])),
         zero_points=(draw(zero_point), draw(weights_zero_point) if shifted else 0, draw(zero_point)),
         weights="float32" if dtype == "float32" else weights,
+        least_weight=draw(st.sampled_from([-127, -127, -128])),
         constant=dtype != "int8" or weights == "int4" or draw(st.sampled_from([True, True, False])),
         seed=draw(st.integers(0, 2**16)),
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=250)
 @given(cases("int8"))
 def test_int8(case: Case) -> None:
+    assert_equals_oracle(case.model(), case.inputs())
+
+
+@pytest.mark.parametrize(
+    ("changes", "paired"),
+    [
+        ({}, True),
+        ({"depth": 700, "units": 4, "per_channel": True}, True),
+        ({"units": 3}, False),
+        ({"least_weight": -128, "depth": 200}, False),
+        ({"depth": 700, "gain": 0.01, "changes": {"bias": {"data": np.full(5, 2**23, np.int32)}}}, False),
+        ({"gain": 1000.0}, False),
+    ],
+    ids=["paired", "deep", "units", "weights", "reach", "factor above 1"],
+)
+def test_paired(changes: dict[str, Any], paired: bool) -> None:
+    case = Case(**changes)
+    (step,) = lower(parse_graph(case.model(), "model")).steps
+    assert step.kernel == ("fully_connected_s8_paired" if paired else "fully_connected_s8")
     assert_equals_oracle(case.model(), case.inputs())
 
 
@@ -163,8 +184,8 @@ def test_output_over_the_input(case: Case) -> None:
 
 @pytest.mark.parametrize(
     ("batches", "depth", "units", "lead"),
-    [(1, 9, 4, 0), (1, 9, 5, 4), (3, 4, 4, 0), (9, 4, 6, 0), (99, 4, 6, 128)],
-    ids=["one block", "two blocks", "whole columns", "one step", "growing"],
+    [(1, 9, 3, 0), (1, 9, 5, 0), (3, 4, 4, 0), (9, 4, 6, 0), (99, 4, 6, 128)],
+    ids=["one block", "expanded at once", "whole columns", "one step", "growing"],
 )
 def test_lead(batches: int, depth: int, units: int, lead: int) -> None:
     (step,) = lower(parse_graph(Case(batches=batches, depth=depth, units=units).model(), "model")).steps
@@ -175,11 +196,13 @@ def test_lead(batches: int, depth: int, units: int, lead: int) -> None:
     "case",
     [
         Case(depth=1, units=1),
+        Case(depth=13, units=23, activation=1),
+        Case(depth=13, units=9, per_channel=True),
         Case(batches=5, depth=13, units=3, per_channel=True),
         Case(batches=2, depth=5, units=7, zero_points=(-128, 127, 127)),
         Case(depth=9, units=6, constant=True, weights="int4", zero_points=(0, -8, 0)),
     ],
-    ids=["smallest", "batches", "weights with a zero point", "int4"],
+    ids=["smallest", "one scale", "scales", "batches", "weights with a zero point", "int4"],
 )
 def test_rendered(tmp_path: Path, case: Case) -> None:
     """The whole generated program, where the address sanitizer sees every read."""

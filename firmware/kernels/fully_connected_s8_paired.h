@@ -1,0 +1,30 @@
+// FULLY_CONNECTED of one input vector with four units or more, whose weights are packed two units to a halfword.
+#ifndef FIRMBENCH_KERNELS_FULLY_CONNECTED_S8_PAIRED_H
+#define FIRMBENCH_KERNELS_FULLY_CONNECTED_S8_PAIRED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Halfwords as in conv_2d_s8_paired.h. Blocks of eight units, then blocks of four, the last of which share units if the
+// rest is no multiple of four; packed by generator/ops/fully_connected.py. A block: for each pair of units the biases
+// {256 bias 1 + bias 0, bias 0}; for every four inputs the halfwords of inputs 0 and 2 for each pair, then those of
+// inputs 1 and 3; for each unit {m, offset, right shift} of `requantize_by_offset`, which blocks of eight leave out if
+// all units share them. m, not 2m - 2^32: a sum that is less than 2^23 in magnitude can be doubled instead.
+//
+// The offset is added with the sum's sign, not with that of the rescaled sum: where they differ the latter is 0, and
+// 0 - 1 + offset is shifted to the same.
+typedef struct {
+    const int32_t *blocks;
+    int32_t words; // of expanded inputs, a multiple of 2
+    int32_t units;
+    bool shared;
+    int32_t record[3];
+    int32_t output_zero_point;
+    int32_t activation_min, activation_max;
+} FullyConnectedPaired;
+
+// input: [inputs]; up to 3 bytes after it are read too and may hold anything. output: [units], may overlay the input.
+// scratch: 4 * words bytes, 4-byte aligned.
+void fully_connected_s8_paired(const FullyConnectedPaired *layer, const int8_t *input, int8_t *output, void *scratch);
+
+#endif
