@@ -8,6 +8,7 @@ import numpy as np
 
 from generator.fixed_point import rescale
 from generator.graph import Graph, Operator, Tensor
+from generator.ops.linear_sum import linear_sum, operand_table
 from generator.ops.lowered import Lowered, reject_unless_per_tensor
 from generator.program import Value
 from generator.quantization import (
@@ -186,6 +187,18 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
     first, second = (graph.tensors[index] for index in operator.inputs[:2])
     target = graph.output(operator)
     walk = walk_of(first.shape, second.shape)
+    lead = {position: 0 for position, tensor in enumerate((first, second)) if tensor.elements == target.elements}
+    if operator.name in ("ADD", "SUB") and target.dtype == "int8" and len(lead) == len((first, second)):
+        parameters = _linear_parameters(operator, first, second, target)
+        if parameters is not None:
+            return Lowered(
+                kernel="sum_s8",
+                header="kernels/sum_s8.h",
+                struct="SumS8",
+                parameters=parameters,
+                inputs=(first.index, second.index),
+                lead=lead,
+            )
     return Lowered(
         kernel=f"{operator.name.lower()}_{SHORT[target.dtype]}",
         header="kernels/binary.h",
@@ -197,5 +210,36 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
             **_parameters(operator, first, second, target),
         },
         inputs=(first.index, second.index),
-        lead={position: 0 for position, tensor in enumerate((first, second)) if tensor.elements == target.elements},
+        lead=lead,
     )
+
+
+def _linear_parameters(operator: Operator, first: Tensor, second: Tensor, target: Tensor) -> dict[str, Value] | None:
+    """Of firmware/kernels/sum_s8.h for an int8 ADD or SUB, if it computes the same."""
+    assert first.quantization is not None
+    assert second.quantization is not None
+    assert target.quantization is not None
+    a, b, c = (
+        float(quantization.scale) for quantization in (first.quantization, second.quantization, target.quantization)
+    )
+    sign = -1 if operator.name == "SUB" else 1
+    shift = LEFT_SHIFT["int8"]
+    first_rescale, second_rescale, output = _sum_rescales(a, b, c, shift)
+    found = linear_sum(
+        operand_table(first.quantization.zero_point, shift, first_rescale),
+        sign * operand_table(second.quantization.zero_point, shift, second_rescale),
+        output,
+        target.quantization.zero_point,
+        (a / c, sign * b / c),
+    )
+    if found is None:
+        return None
+    minimum, maximum = activation_range(operator.options.get("activation", 0), target.quantization)
+    return {
+        "count": target.elements,
+        "first": found.first,
+        "second": found.second,
+        "offset": found.offset,
+        "activation_min": minimum,
+        "activation_max": maximum,
+    }

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -88,6 +88,37 @@ def test_quantised(
     model = model_of(name, tensors, 0 if plain else activation, constant=constant)
     inputs = [[values(rng, shape, dtype) for shape in (pair[:1] if with_constant else pair)] for _ in range(4)]
     assert_equals_oracle(model, inputs)
+
+
+@pytest.mark.parametrize("name", ["ADD", "SUB"])
+@settings(max_examples=30)
+@given(
+    exponents=st.tuples(*[st.floats(-3, 0) | st.sampled_from([-1.0, -2.0])] * 2),
+    spread=st.floats(0.3, 2) | st.sampled_from([0.5, 1.0]),
+    zero_points=st.tuples(*[st.integers(-128, 127)] * 3),
+    activation=st.integers(0, 3),
+)
+def test_every_pair(
+    name: str, exponents: tuple[float, float], spread: float, zero_points: tuple[int, int, int], activation: int
+) -> None:
+    """Of int8 values, for one linear function of them; equal scales give ties."""
+    a, b = (10**exponent for exponent in exponents)
+    first, second = np.meshgrid(*[np.arange(-128, 128, dtype=np.int8)] * 2)
+    tensors = [
+        TensorSpec((1, first.size), scales=[scale], zero_points=[zero_point])
+        for scale, zero_point in zip((a, b, (a + b) * spread), zero_points, strict=True)
+    ]
+    model = model_of(name, tensors, activation)
+    assert lower(parse_graph(model, "m")).steps[0].kernel == "sum_s8"
+    assert_equals_oracle(model, [[first.reshape(1, -1), second.reshape(1, -1)]])
+
+
+def test_a_sum_that_is_not_one_linear_function() -> None:
+    """With an output scale this small the factors do not fit 32 bits."""
+    tensors = [TensorSpec((1, 19), scales=[scale], zero_points=[3]) for scale in (0.5, 0.3, 0.01)]
+    model, rng = model_of("ADD", tensors, 0), np.random.default_rng(0)
+    assert lower(parse_graph(model, "m")).steps[0].kernel == "add_s8"
+    assert_equals_oracle(model, [[values(rng, (1, 19), "int8") for _ in range(2)] for _ in range(5)])
 
 
 @pytest.mark.parametrize(("name", "dtype"), EXACT)
