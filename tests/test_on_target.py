@@ -107,11 +107,18 @@ class Network:
 
     def pool(self) -> None:
         options, height, width = self.window(2)
-        shape = (1, height, width, self.shape[3])
+        self.pooled((1, height, width, self.shape[3]), options | {"filter_h": 2, "filter_w": 2})
+
+    def whole_plane(self) -> None:
+        _, height, width, channels = self.shape
+        sides = {"filter_h": height, "filter_w": width}
+        self.pooled((1, 1, 1, channels), {"padding": VALID, "stride_h": 1, "stride_w": 1} | sides)
+
+    def pooled(self, shape: tuple[int, ...], options: dict[str, int]) -> None:
         scale, point = self.tensors[self.top].scales[0], self.tensors[self.top].zero_points[0]
         output = self.activation(shape, scale, point)
         name = str(self.rng.choice(["AVERAGE_POOL_2D", "MAX_POOL_2D"]))
-        self.operators.append(OperatorSpec(name, [self.top], [output], 0, options | {"filter_h": 2, "filter_w": 2}))
+        self.operators.append(OperatorSpec(name, [self.top], [output], 0, options))
         self.top, self.shape = output, shape
 
     def fully_connected(self, units: int) -> None:
@@ -127,6 +134,8 @@ def random_model(seed: int) -> bytes:
     for _ in range(int(network.rng.integers(4, 8))):
         kind = network.rng.choice(["conv", "conv", "depthwise", "depthwise", "residual", "pool"])
         getattr(network, str(kind))()
+    if network.rng.integers(2):
+        network.whole_plane()
     for units in network.rng.choice([4, 6, 8, 17, 33, 70, 96, 128], 4):
         network.fully_connected(int(units))
     network.fully_connected(5)

@@ -92,6 +92,26 @@ static inline uint32_t add_halves(uint32_t a, uint32_t b) {
 #endif
 }
 
+// SXTAB16: the even bytes added to two halves, modulo 2^16.
+static inline uint32_t add_even_bytes(uint32_t halves, uint32_t word) {
+#if defined(__ARM_FEATURE_DSP)
+    __asm("sxtab16 %0, %0, %1" : "+r"(halves) : "r"(word));
+    return halves;
+#else
+    return add_halves(halves, even_bytes(word));
+#endif
+}
+
+// SXTAB16 with ROR #8: the odd bytes.
+static inline uint32_t add_odd_bytes(uint32_t halves, uint32_t word) {
+#if defined(__ARM_FEATURE_DSP)
+    __asm("sxtab16 %0, %0, %1, ror #8" : "+r"(halves) : "r"(word));
+    return halves;
+#else
+    return add_halves(halves, odd_bytes(word));
+#endif
+}
+
 // SMLABB: sum + product of the low halves, modulo 2^32.
 static inline int32_t multiply_add_low(uint32_t a, uint32_t b, int32_t sum) {
 #if defined(__ARM_FEATURE_DSP)

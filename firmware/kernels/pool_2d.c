@@ -1,9 +1,13 @@
 #include "pool_2d.h"
 
+#include <stdbool.h>
+
 #include "dsp.h"
+#include "requantize.h"
 #include "window.h"
 
-#define MOST_HALVES 255 // int8 that a sum of 16 bits can hold
+#define MOST_HALVES 255      // int8 that a sum of 16 bits can hold
+#define MOST_EXACT_TAPS 5000 // for 128 taps + taps / 2 < 2^32 / taps
 
 // The part of a window that lies on the input.
 typedef struct {
@@ -30,35 +34,89 @@ static inline int32_t rounded_quotient(int32_t sum, int32_t count) {
     return (sum + (sum > 0 ? count / 2 : -(count / 2))) / count;
 }
 
-static inline void store(const Pool2d *p, int8_t *output, const int32_t *sums, int32_t taps, int32_t count) {
-    for (int32_t i = 0; i < count; i++) {
-        output[i] = (int8_t)clamp(p, rounded_quotient(sums[i], taps));
+// As `rounded_quotient` with the reciprocal of the number of taps: a division's time would depend on the sum.
+static inline int32_t average(int32_t sum, int32_t taps, uint32_t reciprocal) {
+    const int32_t sign = sum >> 31;
+    const uint32_t magnitude = (uint32_t)((sum ^ sign) - sign) + (uint32_t)taps / 2;
+    return ((int32_t)(((uint64_t)magnitude * reciprocal) >> 32) ^ sign) - sign;
+}
+
+// 2^32 / taps rounded up, with which quotients are exact for magnitudes below 2^32 / taps; 0 where they may not be.
+static inline uint32_t reciprocal_of(int32_t taps) {
+    return taps > 1 && taps <= MOST_EXACT_TAPS ? UINT32_MAX / (uint32_t)taps + 1 : 0;
+}
+
+// Sums of the even and the odd channels of four.
+typedef struct {
+    uint32_t even, odd;
+} Halves;
+
+static inline Halves add_tap(Halves sums, uint32_t word) {
+    return (Halves){add_even_bytes(sums.even, word), add_odd_bytes(sums.odd, word)};
+}
+
+static inline uint32_t tap(const int8_t *at) {
+#if defined(__ARM_FEATURE_DSP)
+    uint32_t word; // in the order of the source, where neighbouring loads overlap; any alignment
+    __asm volatile("ldr.w %0, %1" : "=r"(word) : "m"(*(const int8_t(*)[4])at));
+    return word;
+#else
+    return read_word(at);
+#endif
+}
+
+// Not inline: its loop needs all registers.
+__attribute__((noinline)) static void add_taps(Halves *sums, const int8_t *at, int32_t count, int32_t step) {
+    Halves halves = *sums;
+    const int32_t two = 2 * step, three = 3 * step, four = 4 * step;
+    for (const int8_t *end = at + (count & ~3) * step; at != end; at += four) {
+        uint32_t a = tap(at), b = tap(at + step), c = tap(at + two), d = tap(at + three);
+        halves = add_tap(add_tap(add_tap(add_tap(halves, a), b), c), d);
     }
+    for (count &= 3; count > 0; count--, at += step) {
+        halves = add_tap(halves, tap(at));
+    }
+    *sums = halves;
 }
 
 // Four channels: their sums over the window.
-static void sum_block(const Pool2d *p, const int8_t *input, Inside window, int32_t sums[4]) {
-    uint32_t even = 0, odd = 0;
+static inline void sum_block(const Pool2d *p, const int8_t *input, Inside window, int32_t sums[4]) {
+    const bool joined = window.columns == p->input_w; // rows lie behind each other
+    const int32_t rows = joined ? 1 : window.rows, columns = joined ? window.rows * window.columns : window.columns;
+    const int32_t step = p->channels;
+    Halves halves = {0, 0};
     int32_t held = 0;
     sums[0] = sums[1] = sums[2] = sums[3] = 0;
-    for (int32_t row = 0; row < window.rows; row++) {
-        const int8_t *at = input + row * p->input_w * p->channels;
-        for (int32_t left = window.columns; left > 0;) {
-            int32_t count = left < MOST_HALVES - held ? left : MOST_HALVES - held;
-            for (int32_t i = 0; i < count; i++, at += p->channels) {
-                uint32_t word = read_word(at);
-                even = add_halves(even, even_bytes(word));
-                odd = add_halves(odd, odd_bytes(word));
-            }
+    for (int32_t row = 0; row < rows; row++, input += p->input_w * step) {
+        const int8_t *at = input;
+        for (int32_t left = columns; left > 0;) {
+            const int32_t count = left < MOST_HALVES - held ? left : MOST_HALVES - held;
+            add_taps(&halves, at, count, step);
+            at += count * step;
             held += count;
             left -= count;
-            if (held == MOST_HALVES || (row == window.rows - 1 && left == 0)) {
-                sums[0] += low_half(even), sums[1] += low_half(odd);
-                sums[2] += high_half(even), sums[3] += high_half(odd);
-                even = odd = 0;
+            if (held == MOST_HALVES || (row == rows - 1 && left == 0)) {
+                sums[0] += low_half(halves.even), sums[1] += low_half(halves.odd);
+                sums[2] += high_half(halves.even), sums[3] += high_half(halves.odd);
+                halves = (Halves){0, 0};
                 held = 0;
             }
         }
+    }
+}
+
+static inline void store(const Pool2d *p, int8_t *output, const int32_t *sums, int32_t taps, uint32_t reciprocal,
+                         int32_t count) {
+    const int32_t low = p->activation_min, high = p->activation_max;
+    if (reciprocal == 0) {
+        for (int32_t i = 0; i < count; i++) {
+            output[i] = clamp_s8(rounded_quotient(sums[i], taps), low, high);
+        }
+        return;
+    }
+#pragma GCC unroll 4
+    for (int32_t i = 0; i < count; i++) {
+        output[i] = clamp_s8(average(sums[i], taps, reciprocal), low, high);
     }
 }
 
@@ -69,10 +127,15 @@ void average_pool_2d_s8(const Pool2d *layer, const int8_t *input, int8_t *output
             for (int32_t x = 0; x < p.output_w; x++, output += p.channels) {
                 Inside window = inside(&p, batch, y, x);
                 const int32_t taps = window.rows * window.columns;
+                const uint32_t reciprocal = reciprocal_of(taps);
                 for (int32_t channel = 0; channel < p.channels; channel += 4) {
                     int32_t sums[4], left = p.channels - channel;
                     sum_block(&p, input + window.first + channel, window, sums);
-                    store(&p, output + channel, sums, taps, left < 4 ? left : 4);
+                    if (left >= 4) {
+                        store(&p, output + channel, sums, taps, reciprocal, 4);
+                    } else {
+                        store(&p, output + channel, sums, taps, reciprocal, left);
+                    }
                 }
             }
         }

@@ -74,9 +74,9 @@ def test_any_window(name: str, dtype: str, data: st.DataObject) -> None:
     assert_equals_oracle(model, values(shape, dtype, data.draw(st.integers(0, 2**32))), rtol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(1, 25, 5, 64), (1, 8, 8, 64), (1, 3, 3, 22), (1, 40, 41, 3)])
+@pytest.mark.parametrize("shape", [(1, 25, 5, 64), (1, 8, 8, 64), (1, 3, 3, 22), (1, 40, 41, 3), (1, 71, 72, 5)])
 def test_whole_planes(shape: tuple[int, int, int, int]) -> None:
-    """The last has more taps than a sum of 16 bits holds."""
+    """The last two have more taps than a sum of 16 bits holds, the last more than a reciprocal is exact for."""
     filters = shape[1], shape[2]
     assert_equals_oracle(pool("AVERAGE_POOL_2D", "int8", shape, filters, filters, VALID), values(shape, "int8", 0))
 
