@@ -188,7 +188,7 @@ w2 .req lr
 
 blocks fully_connected_s8_paired_fours, 2, 8
 blocks fully_connected_s8_paired_eights, 4, 8
-blocks fully_connected_s8_paired_shared, 4, 32, shared=1
-blocks fully_connected_s8_paired_shared_floor, 4, 32, shared=1, floor=1
+blocks fully_connected_s8_paired_shared, 4, 8, shared=1
+blocks fully_connected_s8_paired_shared_floor, 4, 8, shared=1, floor=1
 
 #endif
