@@ -310,7 +310,7 @@ def speed(_context: Context, board: str | None = None, bench: str | None = None,
     """Show cycles, flash and RAM of the reference models for every objective, beside the best published results."""
     from common.benchmark import benchmark_names, load_benchmark
     from common.board import load_board
-    from harness.speed import run_speed
+    from studies.speed import run_speed
 
     benches = [load_benchmark(bench).name] if bench else benchmark_names()
     run_speed(load_board(board or DEFAULT_BOARD), benches, Path(page).expanduser() if page else None, console)

@@ -2,6 +2,7 @@
 
 #include "dsp.h"
 #include "im2col_s8.h"
+#include "requantize.h"
 
 #define EIGHT 8
 #define FOUR 4
@@ -31,8 +32,7 @@ static void blocks_of(int32_t units, const int32_t *block, const uint32_t *input
                 low = dual_multiply_add(even_bytes(weights[j * pairs + pair]), inputs[j], low);
             }
             int32_t sum = i & 1 ? (int32_t)((uint32_t)high - (uint32_t)low) >> 8 : low;
-            int32_t offset = record[1] + (sum >> 31);
-            output[i] = saturate_s8(add_high_multiply_rounded(offset, 2 * sum, record[0]) >> record[2]);
+            output[i] = saturate_s8(requantize_doubled(2 * sum, record[0], record[1], record[2]));
         }
         block = records + (shared ? 0 : RECORD * units);
     }
@@ -79,4 +79,9 @@ void fully_connected_s8_paired(const FullyConnectedPaired *layer, const int8_t *
     if (low > INT8_MIN || high < INT8_MAX) {
         clamp_outputs(output, units, low, high);
     }
+}
+
+void fully_connected_s8_paired_small(const FullyConnectedPaired *layer, const int8_t *input, int8_t *output) {
+    uint32_t inputs[FULLY_CONNECTED_SMALL_WORDS];
+    fully_connected_s8_paired(layer, input, output, inputs);
 }

@@ -9,10 +9,7 @@
 // rest is no multiple of four; packed by generator/ops/fully_connected.py. A block: for each pair of units the biases
 // {256 bias 1 + bias 0, bias 0}; for every four inputs the halfwords of inputs 0 and 2 for each pair, then those of
 // inputs 1 and 3; for each unit {m, offset, right shift} of `requantize_by_offset`, which blocks of eight leave out if
-// all units share them. m, not 2m - 2^32: a sum that is less than 2^23 in magnitude can be doubled instead.
-//
-// The offset is added with the sum's sign, not with that of the rescaled sum: where they differ the latter is 0, and
-// 0 - 1 + offset is shifted to the same.
+// all units share them; for `requantize_doubled`, as sums are less than 2^23 in magnitude.
 typedef struct {
     const int32_t *blocks;
     int32_t words; // of expanded inputs, a multiple of 2
@@ -26,5 +23,9 @@ typedef struct {
 // input: [inputs]; up to 3 bytes after it are read too and may hold anything. output: [units], may overlay the input.
 // scratch: 4 * words bytes, 4-byte aligned.
 void fully_connected_s8_paired(const FullyConnectedPaired *layer, const int8_t *input, int8_t *output, void *scratch);
+
+// The same with the scratch memory on the stack, for so many words of expanded inputs.
+#define FULLY_CONNECTED_SMALL_WORDS 320
+void fully_connected_s8_paired_small(const FullyConnectedPaired *layer, const int8_t *input, int8_t *output);
 
 #endif

@@ -25,6 +25,7 @@ from generator.ops.window import Window
 from generator.quantization import INT8_MAX, INT8_MIN, activation_range
 
 EIGHT, FOUR = 8, 4  # units of a block of firmware/kernels/fully_connected_s8_paired.h
+SMALL_WORDS = 320  # FULLY_CONNECTED_SMALL_WORDS there
 UNITS_PER_BLOCK = 4  # FULLY_CONNECTED_UNITS in firmware/kernels/fully_connected_s8.h
 INPUTS_PER_WORD = 4
 INT4_MIN, INT4_MAX = -8, 7
@@ -202,8 +203,9 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
     records[:, 1] = (records[:, 1].astype(np.int64) + 2**32) // 2
     shared = bool(np.all(records[:, 1:] == records[0, 1:]))
     words = padded_depth(depth) // 2
+    small = words <= SMALL_WORDS
     return Lowered(
-        kernel="fully_connected_s8_paired",
+        kernel="fully_connected_s8_paired_small" if small else "fully_connected_s8_paired",
         header="kernels/fully_connected_s8_paired.h",
         struct="FullyConnectedPaired",
         parameters={
@@ -219,7 +221,7 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
         inputs=(layer.input.index,),
         macs=depth * units,
         read_past=padded_depth(depth) - depth,
-        scratch_bytes=4 * words,
+        scratch_bytes=0 if small else 4 * words,
         lead={0: 0},
     )
 

@@ -51,7 +51,7 @@ def test_key_lines_of_the_generated_files() -> None:
     wanted = {
         "gen/board_config.h": ["#define SOC_SYSCLK_HZ 120000000u", "#define SOC_FLASH_WAIT_STATES 5u"],
         "gen/benchmark_config.h": ['#define TH_MODEL_VERSION "ad01"', "#define MAX_DB_INPUT_SIZE 5120"],
-        "gen/model.c": ["fully_connected_s8_paired(&op0, t0, t21, s0_0);", "uint8_t tensor_arena[1920];"],
+        "gen/model.c": ["fully_connected_s8_paired_small(&op0, t0, t21);", "uint8_t tensor_arena[640];"],
         "gen/memory.ld": [
             "ORIGIN = 0x08000000, LENGTH = 2097152",
             "ORIGIN = 0x20000000, LENGTH = 196608",

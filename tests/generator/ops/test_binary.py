@@ -101,7 +101,7 @@ def test_quantised(
 def test_every_pair(
     name: str, exponents: tuple[float, float], spread: float, zero_points: tuple[int, int, int], activation: int
 ) -> None:
-    """Of int8 values, for one linear function of them; equal scales give ties."""
+    """Of int8 values, mostly for one linear function of them; equal scales give ties."""
     a, b = (10**exponent for exponent in exponents)
     first, second = np.meshgrid(*[np.arange(-128, 128, dtype=np.int8)] * 2)
     tensors = [
@@ -109,8 +109,16 @@ def test_every_pair(
         for scale, zero_point in zip((a, b, (a + b) * spread), zero_points, strict=True)
     ]
     model = model_of(name, tensors, activation)
-    assert lower(parse_graph(model, "m")).steps[0].kernel == "sum_s8"
     assert_equals_oracle(model, [[first.reshape(1, -1), second.reshape(1, -1)]])
+
+
+def test_sums_are_mostly_one_linear_function() -> None:
+    rng, found = np.random.default_rng(0), 0
+    for _ in range(40):
+        scales = *10 ** rng.uniform(-2, 0, 2), 10 ** rng.uniform(-1, 0.3)
+        tensors = [TensorSpec((1, 8), scales=[scale], zero_points=[int(rng.integers(-128, 128))]) for scale in scales]
+        found += lower(parse_graph(model_of("ADD", tensors, 0), "m")).steps[0].kernel == "sum_s8"
+    assert found > 30
 
 
 def test_a_sum_that_is_not_one_linear_function() -> None:

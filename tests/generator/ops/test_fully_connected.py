@@ -153,7 +153,15 @@ def test_int8(case: Case) -> None:
 def test_paired(changes: dict[str, Any], paired: bool) -> None:
     case = Case(**changes)
     (step,) = lower(parse_graph(case.model(), "model")).steps
-    assert step.kernel == ("fully_connected_s8_paired" if paired else "fully_connected_s8")
+    assert step.kernel == ("fully_connected_s8_paired_small" if paired else "fully_connected_s8")
+    assert_equals_oracle(case.model(), case.inputs())
+
+
+@pytest.mark.parametrize("depth", [640, 641, 1300])
+def test_scratch_memory_of_its_own_for_deep_layers(depth: int) -> None:
+    case = Case(depth=depth, units=9)
+    (step,) = lower(parse_graph(case.model(), "model")).steps
+    assert (step.scratch is None) is (depth <= 640)
     assert_equals_oracle(case.model(), case.inputs())
 
 

@@ -86,7 +86,7 @@ def measure(bench: str, model: Path, board: Board, objective: str) -> Measuremen
 def _in_process(bench: str, model: Path, board: Board, objective: str) -> Measurement:
     """`measure` in a folder and process of its own, so that several run at once and no build of the user is touched."""
     environment = {**os.environ, "FIRMBENCH_BUILD": str(BUILD / "speed" / objective)}
-    command = [sys.executable, "-m", "harness.speed", bench, str(model), board.name, objective]
+    command = [sys.executable, "-m", "studies.speed", bench, str(model), board.name, objective]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise UserError(f"{bench} for {objective}: {done.stderr.strip().splitlines()[-1] if done.stderr else 'failed'}")
@@ -172,45 +172,19 @@ def _rows(results: Sequence[Measurement], published: dict[str, Published], board
 
 
 def _page(results: Sequence[Measurement], published: dict[str, Published], board: Board) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(cells)} |"
+    from generator.render import template_environment
 
-    headings = list(_headings())
-    lines = [
-        "# Speed",
-        "",
-        "Made by `invoke speed --page docs/speed.md`: one inference of each reference model on the virtual"
-        f" {board.title} at {board.clock.sysclk_hz // 1_000_000} MHz with {board.clock.flash_wait_states} flash wait states.",
-        "**Modelled, not measured** (docs/virtual-board.md says how far to trust it), unverified, not submitted to MLCommons.",
-        "Outputs equal TensorFlow Lite Micro's reference kernels bit for bit (`invoke verify`). RAM holds everything, the",
-        "serial input buffer and the stack too.",
-        "",
-        line(headings),
-        line(["---"] * 2 + ["---:"] * (len(headings) - 2)),
-        *(line(row) for row in _rows(results, published, board)),
-        "",
-        "A Cortex-M4 multiplies and adds at most two pairs of 16-bit numbers a cycle: 0.5 cycles/MAC. The loads of a block of",
-        "4 filters by 2 pixels leave 0.94 of that; fewer multiplications (Winograd) go below.",
-        "",
-        "Best published latencies: " + ", ".join(f"{bench} {best.by}" for bench, best in published.items()) + ".",
-        "Smallest published images, flash and static RAM: "
-        + ", ".join(f"{bench} {best.flash_bytes:,} and {best.ram_bytes:,} bytes" for bench, best in published.items())
-        + ".",
-        "",
-    ]
-    for result in results:
-        if result.objective == OBJECTIVES[0]:
-            lines += [
-                f"## {result.bench}, {result.model}, by operator",
-                "",
-                "| operator | MACs | cycles | cycles/MAC |",
-            ]
-            lines.append("|---|---:|---:|---:|")
-            for layer in result.layers:
-                per_mac = f"{layer.cycles / layer.macs:.2f}" if layer.macs else ""
-                lines.append(line([f"{layer.operator} {layer.name}", f"{layer.macs:,}", f"{layer.cycles:,}", per_mac]))
-            lines.append("")
-    return "\n".join(lines)
+    return (
+        template_environment()
+        .get_template("speed.md.j2")
+        .render(
+            board=board,
+            headings=list(_headings()),
+            rows=list(_rows(results, published, board)),
+            published=published,
+            results=results,
+        )
+    )
 
 
 def main() -> None:

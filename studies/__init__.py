@@ -1,0 +1,1 @@
+"""What is compared and searched over many builds and runs."""
