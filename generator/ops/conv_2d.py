@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from generator.fixed_point import rescale
 from generator.graph import Graph, Operator
+from generator.ops import winograd
 from generator.ops.linear import (
     Linear,
     bias_values,
@@ -85,7 +86,17 @@ def _reject_shapes(layer: Linear, operator: Operator) -> str | None:
 def lower(graph: Graph, operator: Operator) -> Lowered:
     layer = linear_of(graph, operator)
     assert layer is not None
-    return lower_layer(layer, operator)
+    by_tiles = _lower_winograd(layer, operator) if layer.dtype == "int8" and winograd.affordable(graph) else None
+    return by_tiles or lower_layer(layer, operator)
+
+
+def _lower_winograd(layer: Linear, operator: Operator) -> Lowered | None:
+    assert layer.output.quantization is not None
+    _, height, width, _ = layer.input.shape
+    window = window_of(operator, height, width, *layer.weights.shape[1:3])
+    limits = activation_range(operator.options.get("activation", 0), layer.output.quantization)
+    weights, records, by_offset = packed_filters(layer, *limits)
+    return winograd.lower(layer, window, weights, records, limits) if by_offset else None
 
 
 def lower_layer(layer: Linear, operator: Operator) -> Lowered:
