@@ -27,7 +27,7 @@ typedef void Multiply(const int32_t *weights, const uint32_t *v, int32_t *sums, 
 // A block of filters of the tiles up to `end`.
 typedef void TransformOutputs(const int32_t *sums, const int32_t *records, const Target *target, const Target *end);
 
-#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP) && 0
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 // conv_2d_3x3_winograd_s8_m4.S. The last for outputs that are clamped at their zero point: there the rounding of
 // negative numbers does not matter.
 TransformInputs conv_2d_winograd_inputs;
