@@ -13,8 +13,10 @@ from rich.console import Console
 
 from common import artifact
 from common.board import load_board
+from common.paths import FIRMWARE
 from generator.build import build
 from generator.choice import choose
+from generator.compile import compile_model
 from harness.verify import verify_firmware
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
 
@@ -89,6 +91,17 @@ class Network:
             "CONV_2D", shape, 0, (1, height, width, filters), options=options | {"dilation_h": 1, "dilation_w": 1}
         )
 
+    def tiles(self) -> None:
+        """3x3 with a stride of 1 and many filters, channels made eight or more."""
+        if self.shape[3] < 8:
+            channels = int(self.rng.integers(8, 18))
+            shape = (*self.shape[:3], channels)
+            self.layer("CONV_2D", (channels, 1, 1, self.shape[3]), 0, shape, padding=SAME, **dict.fromkeys(STEPS, 1))
+        filters, padding = int(self.rng.integers(8, 40)), SAME if min(self.shape[1:3]) < 3 else self.rng.integers(2)
+        height, width = (size - (2 if padding == VALID else 0) for size in self.shape[1:3])
+        shape, output = (filters, 3, 3, self.shape[3]), (1, height, width, filters)
+        self.layer("CONV_2D", shape, 0, output, padding=int(padding), **dict.fromkeys(STEPS, 1))
+
     def depthwise(self) -> None:
         size = int(self.rng.choice([3, 3, 3, 5]))
         options, height, width = self.window(size)
@@ -131,8 +144,9 @@ STEPS = ("stride_h", "stride_w", "dilation_h", "dilation_w")
 
 def random_model(seed: int) -> bytes:
     network = Network(seed)
+    network.tiles()
     for _ in range(int(network.rng.integers(4, 8))):
-        kind = network.rng.choice(["conv", "conv", "depthwise", "depthwise", "residual", "pool"])
+        kind = network.rng.choice(["conv", "conv", "tiles", "depthwise", "depthwise", "residual", "pool"])
         getattr(network, str(kind))()
     if network.rng.integers(2):
         network.whole_plane()
@@ -154,6 +168,12 @@ def verify(seed: int, folder: Path) -> None:
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artifact, "BUILD", tmp_path)
+
+
+def test_random_networks_have_all_the_assembly() -> None:
+    written = {path.name.removesuffix("_m4.S") for path in (FIRMWARE / "kernels").glob("*_m4.S")}
+    programs = [compile_model(random_model(seed), "random").program for seed in SEEDS]
+    assert written <= {step.kernel for program in programs for step in program.steps}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

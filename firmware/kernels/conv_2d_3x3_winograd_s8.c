@@ -54,7 +54,8 @@ static void conv_2d_winograd_inputs(const int8_t *from, int32_t row_step, int32_
                 for (int32_t y = 0; y < IN; y++) {
                     const uint32_t word = read_word(from + y * row_step + x * pixel_step);
                     const uint32_t base = 128 + (x >= 4 && y >= 4 ? CONV_2D_WINOGRAD_LIFT : 0);
-                    d[y] = add_halves(half_pair((int32_t)base, (int32_t)base), odd ? odd_bytes(word) : even_bytes(word));
+                    d[y] =
+                        add_halves(half_pair((int32_t)base, (int32_t)base), odd ? odd_bytes(word) : even_bytes(word));
                 }
                 transform_six(d, 1, columns[x]);
             }

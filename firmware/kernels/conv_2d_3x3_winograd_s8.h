@@ -22,8 +22,9 @@
 //
 // Blocks of two filters are packed by generator/ops/winograd.py; the last two share a filter if their number is odd.
 // weights: for each of the 36 positions, row by row, and every four channels the words of both filters for channels 0
-// and 2, then those for channels 1 and 3, as int16. records: for each filter four rows of {inverse of 9 times the factor of the row, biases of the
-// four outputs, shifted as the sums are}, then {multiplier, offset, right shift} of `requantize_by_offset`.
+// and 2, then those for channels 1 and 3, as int16. records: for each filter four rows of {inverse of 9 times the
+// factor of the row, biases of the four outputs, shifted as the sums are}, then {multiplier, offset, right shift} of
+// `requantize_by_offset`.
 #define CONV_2D_WINOGRAD_TILES 4
 #define CONV_2D_WINOGRAD_POSITIONS 36
 #define CONV_2D_WINOGRAD_RECORD 23 // words
