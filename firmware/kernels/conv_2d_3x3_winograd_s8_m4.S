@@ -198,35 +198,42 @@ function conv_2d_winograd_inputs
     accumulate \multiply, r11, r3, lr
 .endm
 
-// (weights, v, sums, pairs)
+.macro eight_products
+    products smlad, 0
+    products smlad, 1
+    products smlad, 0
+    products smlad, 1
+    products smlad, 0
+    products smlad, 1
+    products smlad, 0
+    products smlad, 1
+.endm
+
 #define SUMS s0
 #define WEIGHTS_END s1 // of the position
-#define WEIGHTS_REST s2 // bytes of a position behind the first four pairs
+#define WEIGHTS_REST s2 // bytes of a position behind the first pairs
 #define NEXT_COLUMN s3 // bytes in v, back
-#define COLUMN s4
-#define ROW s5
+#define ROW_END s4
+#define ROWS_LEFT s5
 
-function conv_2d_winograd_multiply
-    push {r4-r11, lr}
-    vmov SUMS, r2
-    sub r4, r3, #4
-    lsl r4, #3
-    vmov WEIGHTS_REST, r4
-    add r3, r3, r3, lsl #1
-    lsl r3, #5
-    sub r3, #16
-    vmov NEXT_COLUMN, r3
-    mov r4, #6
-    vmov ROW, r4
-1:  // six positions
-    mov r4, #6
-    vmov COLUMN, r4
+// All positions: `first` pairs, then turns of eight if `more`.
+.macro positions first, more
+1:  // a row
+    add r2, r1, #96
+    vmov ROW_END, r2
     .balign 8
 2:
     products smuad, 0
     products smlad, 1
     products smlad, 0
     products smlad, 1
+.if \first == 8
+    products smlad, 0
+    products smlad, 1
+    products smlad, 0
+    products smlad, 1
+.endif
+.if \more
     vmov r2, WEIGHTS_REST
     adds r2, r0, r2
     vmov WEIGHTS_END, r2
@@ -234,17 +241,15 @@ function conv_2d_winograd_multiply
     beq 4f
     .balign 8
 3:
-    products smlad, 0
-    products smlad, 1
-    products smlad, 0
-    products smlad, 1
+    eight_products
     vmov r2, WEIGHTS_END
     cmp r0, r2
     bne 3b
 4:
+.endif
     vmov r2, SUMS
     vmov r3, NEXT_COLUMN
-    vmov r12, COLUMN
+    vmov r12, ROW_END
     str.w r4, [r2], #4
     str.w r5, [r2, #4 * POSITIONS - 4]
     str.w r6, [r2, #8 * POSITIONS - 4]
@@ -254,17 +259,42 @@ function conv_2d_winograd_multiply
     str.w r10, [r2, #24 * POSITIONS - 4]
     str.w r11, [r2, #28 * POSITIONS - 4]
     vmov SUMS, r2
-    sub r1, r1, r3
-    subs r12, r12, #1
-    vmov COLUMN, r12
+    subs r1, r1, r3
+    cmp r1, r12
     bne 2b
-    vmov r4, ROW
+    vmov r4, ROWS_LEFT
     add r1, r1, r3
     sub r1, #80
     subs r4, #1
-    vmov ROW, r4
+    vmov ROWS_LEFT, r4
     bne 1b
     pop {r4-r11, pc}
+.endm
+
+// (weights, v, sums, pairs)
+function conv_2d_winograd_multiply
+    push {r4-r11, lr}
+    vmov SUMS, r2
+    add r4, r3, r3, lsl #1
+    lsl r4, #5
+    sub r4, #16
+    vmov NEXT_COLUMN, r4
+    mov r4, #6
+    vmov ROWS_LEFT, r4
+    bic r4, r3, #7 // of pairs, a multiple of four, there may be four beyond those of turns of eight
+    cmp r4, r3
+    bne 5f
+    subs r4, #8
+    beq 6f
+    lsl r4, #3
+    vmov WEIGHTS_REST, r4
+    positions 8, 1
+5:
+    lsl r4, #3
+    vmov WEIGHTS_REST, r4
+    positions 4, 1
+6:
+    positions 8, 0
     .size conv_2d_winograd_multiply, . - conv_2d_winograd_multiply
 
 // A^T m without the factors in common: to m0, m1, m3 and m5; 10 cycles.

@@ -173,8 +173,14 @@ def test_models_with_many_weights_keep_them_small() -> None:
 def test_transformed_inputs_stay_in_their_half() -> None:
     """Bounds of B^T d B with LIFT, over all inputs of a tile counted from -128."""
     rows = np.array(
-        [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0]]
-        + [[0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
+        [
+            [4, 0, -5, 0, 1, 0],
+            [0, -4, -4, 1, 1, 0],
+            [0, 4, -4, -1, 1, 0],
+            [0, -2, -1, 2, 1, 0],
+            [0, 2, -1, -2, 1, 0],
+            [0, 4, 0, -5, 0, 1],
+        ]
     )
     both = np.einsum("ik,jl->ijkl", rows, rows).reshape(36, 36)
     least, greatest = 255 * np.minimum(both, 0).sum(axis=1), 255 * np.maximum(both, 0).sum(axis=1)
