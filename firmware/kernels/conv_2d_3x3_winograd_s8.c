@@ -24,8 +24,8 @@ typedef void TransformInputs(const int8_t *from, int32_t row_step, int32_t pixel
                              int32_t pairs);
 // sums: [TILES][FILTERS][POSITIONS]
 typedef void Multiply(const int32_t *weights, const uint32_t *v, int32_t *sums, int32_t pairs);
-// A block of filters of the tiles up to `end`.
-typedef void TransformOutputs(const int32_t *sums, const int32_t *records, const Target *target, const Target *end);
+// A block of filters of the tiles up to `end`, whose targets move on by as many bytes.
+typedef void TransformOutputs(const int32_t *sums, const int32_t *records, Target *target, const Target *end);
 
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 // conv_2d_3x3_winograd_s8_m4.S. The last for outputs that are clamped at their zero point: there the rounding of
@@ -95,11 +95,10 @@ static void transform_four(const int32_t *m, int32_t step, uint32_t o[OUT]) {
     o[3] = u + 2 * w + 2 * (uint32_t)m[5 * step];
 }
 
-static void conv_2d_winograd_outputs(const int32_t *sums, const int32_t *records, const Target *target,
-                                     const Target *end) {
+static void conv_2d_winograd_outputs(const int32_t *sums, const int32_t *records, Target *target, const Target *end) {
     static const int32_t shifts[OUT] = {6, 5, 4, 4};
     for (; target != end; target++) {
-        for (int32_t i = 0; i < FILTERS; i++, sums += POSITIONS) {
+        for (int32_t i = 0; i < FILTERS; i++, sums += POSITIONS, target->to++) {
             const int32_t *row = records + i * RECORD, *last = row + OUT * (1 + OUT);
             uint32_t o[OUT];
             int32_t columns[OUT][IN];
@@ -110,7 +109,7 @@ static void conv_2d_winograd_outputs(const int32_t *sums, const int32_t *records
                 }
             }
             for (int32_t y = 0; y < OUT; y++, row += 1 + OUT) {
-                int8_t *to = target->to + i + y * target->row_step;
+                int8_t *to = target->to + y * target->row_step;
                 transform_four(columns[y], 1, o);
                 for (int32_t x = 0; x < OUT; x++) {
                     int32_t sum = (int32_t)(o[x] * (uint32_t)row[0] + (uint32_t)row[1 + x]) >> shifts[x];
@@ -220,15 +219,70 @@ static Outputs outputs_of(const Conv2dWinogradS8 *layer, const Place *at) {
     };
 }
 
-void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
-    const int32_t low = layer->activation_min, high = layer->activation_max;
+static bool cut_off(const Outputs *outputs) {
+    return outputs->rows < OUT || outputs->columns < OUT;
+}
+
+typedef int8_t Apart[OUT][OUT][FILTERS]; // a block of filters of a tile that is cut off
+
+static void copy_outputs(const Apart apart, const Outputs *outputs, int32_t filter, int32_t row_step,
+                         int32_t pixel_step) {
+    for (int32_t y = 0; y < outputs->rows; y++) {
+        int8_t *to = outputs->to + filter + y * row_step;
+        for (int32_t x = 0; x < outputs->columns; x++, to += pixel_step) {
+            to[0] = apart[y][x][0];
+            to[1] = apart[y][x][1];
+        }
+    }
+}
+
+// All filters of some tiles.
+static void compute_outputs(const Conv2dWinogradS8 *layer, const uint32_t *v, const Outputs *outputs, int32_t count,
+                            int32_t *sums) {
     const int32_t channels = layer->output_channels, row_bytes = layer->output_w * channels;
-    const int32_t words = POSITIONS * layer->pairs;
-    int32_t *const sums = scratch;
-    uint32_t *const v = (uint32_t *)scratch + TILES * FILTERS * POSITIONS;
-    int8_t *const stage = (int8_t *)(v + TILES * words);
+    const int32_t low = layer->activation_min, high = layer->activation_max;
     TransformOutputs *const finish =
         low >= layer->output_zero_point ? conv_2d_winograd_outputs_floor : conv_2d_winograd_outputs;
+    const int32_t *weights = layer->weights, *records = layer->records;
+    Apart apart[TILES];
+    Target targets[TILES];
+    bool whole = true;
+    for (int32_t i = 0; i < count; i++) {
+        targets[i] = (Target){outputs[i].to, row_bytes, channels};
+        whole = whole && !cut_off(&outputs[i]);
+    }
+    for (int32_t next = 0; next < channels; next += FILTERS) {
+        const int32_t shared = next + FILTERS - channels > 0;
+        if (shared || !whole) {
+            for (int32_t i = 0; i < count; i++) {
+                if (cut_off(&outputs[i])) {
+                    targets[i] = (Target){apart[i][0][0], OUT * FILTERS, FILTERS};
+                } else {
+                    targets[i].to -= shared;
+                }
+            }
+        }
+        conv_2d_winograd_multiply(weights, v, sums, layer->pairs);
+        finish(sums, records, targets, targets + count);
+        for (int32_t i = 0; !whole && i < count; i++) {
+            if (cut_off(&outputs[i])) {
+                copy_outputs(apart[i], &outputs[i], next - shared, row_bytes, channels);
+            }
+        }
+        weights += FILTERS * POSITIONS * layer->pairs;
+        records += FILTERS * RECORD;
+    }
+    for (int32_t i = 0; i < count && (low > INT8_MIN || high < INT8_MAX); i++) {
+        for (int32_t y = 0; y < outputs[i].rows; y++) {
+            clamp_outputs(outputs[i].to + y * row_bytes, outputs[i].columns * channels, low, high);
+        }
+    }
+}
+
+void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
+    int32_t *const sums = scratch;
+    uint32_t *const v = (uint32_t *)scratch + TILES * FILTERS * POSITIONS;
+    int8_t *const stage = (int8_t *)(v + TILES * POSITIONS * layer->pairs);
     Place at = {input, output, 0, 0};
     for (int32_t left = layer->tiles; left > 0; left -= TILES) {
         const int32_t count = left < TILES ? left : TILES;
@@ -237,37 +291,6 @@ void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input,
             transform_inputs(layer, &at, v + i, stage);
             outputs[i] = outputs_of(layer, &at);
         }
-        const int32_t *weights = layer->weights, *records = layer->records;
-        for (int32_t next = 0; next < channels; next += FILTERS) {
-            const int32_t filter = next + FILTERS > channels ? channels - FILTERS : next;
-            int8_t apart[TILES][OUT][OUT][FILTERS]; // of tiles that are cut off
-            Target targets[TILES];
-            for (int32_t i = 0; i < count; i++) {
-                const bool whole = outputs[i].rows == OUT && outputs[i].columns == OUT;
-                targets[i] = whole ? (Target){outputs[i].to + filter, row_bytes, channels}
-                                   : (Target){apart[i][0][0], OUT * FILTERS, FILTERS};
-            }
-            conv_2d_winograd_multiply(weights, v, sums, layer->pairs);
-            finish(sums, records, targets, targets + count);
-            for (int32_t i = 0; i < count; i++) {
-                const bool whole = targets[i].to != apart[i][0][0];
-                for (int32_t y = 0; y < (whole ? 0 : outputs[i].rows); y++) {
-                    int8_t *to = outputs[i].to + filter + y * row_bytes;
-                    for (int32_t x = 0; x < outputs[i].columns; x++, to += channels) {
-                        to[0] = apart[i][y][x][0];
-                        to[1] = apart[i][y][x][1];
-                    }
-                }
-            }
-            weights += FILTERS * words;
-            records += FILTERS * RECORD;
-        }
-        if (low > INT8_MIN || high < INT8_MAX) {
-            for (int32_t i = 0; i < count; i++) {
-                for (int32_t y = 0; y < outputs[i].rows; y++) {
-                    clamp_outputs(outputs[i].to + y * row_bytes, outputs[i].columns * channels, low, high);
-                }
-            }
-        }
+        compute_outputs(layer, v, outputs, count, sums);
     }
 }

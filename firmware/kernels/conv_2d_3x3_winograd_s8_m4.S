@@ -218,10 +218,7 @@ function conv_2d_winograd_inputs
 
 // All positions: `first` pairs, then turns of eight if `more`.
 .macro positions first, more
-1:  // a row
-    add r2, r1, #96
-    vmov ROW_END, r2
-    .balign 8
+    .balign 32 // with turns of eight pairs, the loop just fits an instruction cache of 1 KiB
 2:
     products smuad, 0
     products smlad, 1
@@ -263,11 +260,13 @@ function conv_2d_winograd_inputs
     cmp r1, r12
     bne 2b
     vmov r4, ROWS_LEFT
-    add r1, r1, r3
+    add r1, r1, r3 // one row's end is 80 bytes behind the first column of the next
+    add r2, r1, #16
     sub r1, #80
+    vmov ROW_END, r2
     subs r4, #1
     vmov ROWS_LEFT, r4
-    bne 1b
+    bne 2b
     pop {r4-r11, pc}
 .endm
 
@@ -279,6 +278,8 @@ function conv_2d_winograd_multiply
     lsl r4, #5
     sub r4, #16
     vmov NEXT_COLUMN, r4
+    add r4, r1, #96
+    vmov ROW_END, r4
     mov r4, #6
     vmov ROWS_LEFT, r4
     bic r4, r3, #7 // of pairs, a multiple of four, there may be four beyond those of turns of eight
@@ -345,7 +346,6 @@ function \name
     ldr r4, [r2]
     ldr r5, [r2, #4]
     ldr r12, [r2, #8] // pixel step
-    adds r2, #12
     vmov TARGET, r2
     vmov OUTPUT, r4
     sub r5, r5, r12
@@ -435,6 +435,7 @@ function \name
     subs r4, #1
     bne 2b
     vmov r2, TARGET
+    str r3, [r2], #12
     vmov r3, END
     cmp r2, r3
     bne 1b
