@@ -1,6 +1,7 @@
 """3x3 convolutions by Winograd's F(4x4, 3x3) equal TensorFlow Lite Micro bit for bit, or are left to another kernel."""
 
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -13,6 +14,7 @@ from generator.lower import lower
 from generator.ops import winograd
 from generator.ops.window import SAME, VALID
 from generator.program import Program
+from tests.generator.cases import run_on_host, run_oracle
 from tests.generator.host_kernels import assert_equals_oracle, oracle_outputs
 from tests.generator.ops.overlay import overlaid
 from tests.generator.ops.test_conv_2d import Case, run_both
@@ -83,6 +85,16 @@ def test_many(case: Case) -> None:
         assert_equals_oracle(model, inputs)
         program = lowered(case)
     run_both(program, overlaid(program), inputs, oracle_outputs(model, inputs))
+
+
+@pytest.mark.parametrize("channels", [9, 10, 11, 12])
+def test_rendered(tmp_path: Path, channels: int) -> None:
+    """The whole generated program, where the address sanitizer sees every read."""
+    case = Case(height=6, width=6, group_channels=channels, group_filters=5)
+    inputs = np.stack([values for (values,) in case.inputs(5)])
+    with always:
+        outputs = run_on_host(case.model(), inputs, case.dtype, tmp_path)
+    np.testing.assert_array_equal(outputs, run_oracle(case.model(), inputs))
 
 
 LARGE = Case(height=16, width=16, group_channels=16, group_filters=16)
