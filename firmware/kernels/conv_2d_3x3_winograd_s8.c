@@ -280,9 +280,9 @@ static void compute_outputs(const Conv2dWinogradS8 *layer, const uint32_t *v, co
 }
 
 void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
-    int32_t *const sums = scratch;
-    uint32_t *const v = (uint32_t *)scratch + TILES * FILTERS * POSITIONS;
-    int8_t *const stage = (int8_t *)(v + TILES * POSITIONS * layer->pairs);
+    const int32_t stage_words = POSITIONS / 4 * layer->input_channels + 1, sums_words = TILES * FILTERS * POSITIONS;
+    int8_t *const stage = scratch; // and later the sums
+    uint32_t *const v = (uint32_t *)scratch + (stage_words > sums_words ? stage_words : sums_words);
     Place at = {input, output, 0, 0};
     for (int32_t left = layer->tiles; left > 0; left -= TILES) {
         const int32_t count = left < TILES ? left : TILES;
@@ -291,6 +291,6 @@ void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input,
             transform_inputs(layer, &at, v + i, stage);
             outputs[i] = outputs_of(layer, &at);
         }
-        compute_outputs(layer, v, outputs, count, sums);
+        compute_outputs(layer, v, outputs, count, scratch);
     }
 }

@@ -44,8 +44,8 @@ typedef struct {
 } Conv2dWinogradS8;
 
 // input: [batches][input_h][input_w][input_channels]; up to 3 bytes after it are read too and may hold anything.
-// output: [batches][output_h][output_w][output_channels], at least two channels. scratch: 1152 + 576 * pairs +
-// 36 * input_channels + 4 bytes, 4-byte aligned.
+// output: [batches][output_h][output_w][output_channels], at least two channels. scratch: 576 * pairs
+// bytes and 1152 or, if that is more, 36 * input_channels + 4; 4-byte aligned.
 void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input, int8_t *output, void *scratch);
 
 #endif
