@@ -119,6 +119,7 @@ def _step(operator: Operator, call: Lowered, part: int, inputs: tuple[str | None
         outputs=tuple(home[index] for index in outputs),
         scratch=f"s{operator.index}_{part}" if call.scratch_bytes else None,
         lead=call.lead,
+        in_place=call.in_place,
         macs=call.macs,
         constant_reads=call.constant_reads,
         part=part,

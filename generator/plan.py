@@ -2,11 +2,11 @@
 
 Buffers that are live at the same step lie apart, with one exception: a step's first output may overlay an input that
 nothing reads later, if it starts so many bytes before it that the kernel never overwrites what it has still to read
-(``Step.lead``).
+(``Step.lead``), or, for some kernels, exactly where it starts (``Step.in_place``).
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -100,6 +100,19 @@ def allowed_leads(program: Program, lives: Sequence[Lifetime]) -> dict[tuple[str
     return leads
 
 
+def in_place_pairs(program: Program, leads: Mapping[tuple[str, str], int]) -> frozenset[tuple[str, str]]:
+    """Those (output, input) of ``leads`` that may also start at the same byte."""
+    return frozenset(
+        (output, name)
+        for step in program.steps
+        for output in step.outputs[:1]
+        for name in step.inputs
+        if name is not None
+        and (output, name) in leads
+        and all(position in step.in_place for position, other in enumerate(step.inputs) if other == name)
+    )
+
+
 def _step_leads(step: Step) -> dict[str, int]:
     """Input buffer -> lead; a buffer passed at several positions needs the largest, and one at each."""
     leads: dict[str, int] = {}
@@ -120,8 +133,9 @@ def plan(program: Program) -> Plan:
     lives = lifetimes(program)
     _refuse_crowds(program, lives)
     leads = allowed_leads(program, lives)
-    bound = overlay_bound(lives, leads)
-    placer = _Placer(lives, leads)
+    in_place = in_place_pairs(program, leads)
+    bound = overlay_bound(lives, leads | dict.fromkeys(in_place, 0))
+    placer = _Placer(lives, leads, in_place)
     orders = [
         sorted(range(len(lives)), key=key)
         for key in (
@@ -185,15 +199,23 @@ def _meetings(lives: Sequence[Lifetime]) -> Iterator[tuple[int, int]]:
 class _Placer:
     """Places buffers one after the other, each at the lowest offset that the ones before leave free."""
 
-    def __init__(self, lives: Sequence[Lifetime], leads: Mapping[tuple[str, str], int]) -> None:
+    def __init__(
+        self,
+        lives: Sequence[Lifetime],
+        leads: Mapping[tuple[str, str], int],
+        in_place: Set[tuple[str, str]] = frozenset(),
+    ) -> None:
         self.sizes = [life.bytes for life in lives]
-        # For each buffer those it meets: (other, room it needs below the other, room the other needs below it).
+        # For each buffer those it meets: (other, room it needs below the other, room the other needs below it); with
+        # one that it may coincide with, each of the two rooms by itself.
         self._meets: list[list[tuple[int, int, int]]] = [[] for _ in lives]
         for i, j in _meetings(lives):
             below = min(leads.get((lives[i].name, lives[j].name), lives[i].bytes), lives[i].bytes)
             above = min(leads.get((lives[j].name, lives[i].name), lives[j].bytes), lives[j].bytes)
-            self._meets[i].append((j, below, above))
-            self._meets[j].append((i, above, below))
+            coincide = {(lives[i].name, lives[j].name), (lives[j].name, lives[i].name)} & in_place
+            for low, high in ((below, 0), (0, above)) if coincide else ((below, above),):
+                self._meets[i].append((j, low, high))
+                self._meets[j].append((i, high, low))
 
     def place(self, order: Sequence[int]) -> tuple[list[int], int]:
         """Offsets by buffer, and the arena's size."""
@@ -217,6 +239,7 @@ def check_plan(program: Program, memory: Plan) -> None:
     """Raises AssertionError where a plan lets two buffers share bytes that must not."""
     lives = lifetimes(program)
     leads = allowed_leads(program, lives)
+    in_place = in_place_pairs(program, leads)
     for life in lives:
         start = memory.offsets[life.name]
         assert start % ALIGNMENT == 0, f"{life.name} is not aligned"
@@ -226,6 +249,7 @@ def check_plan(program: Program, memory: Plan) -> None:
         apart = start + life.bytes <= there or there + other.bytes <= start
         below, above = leads.get((life.name, other.name)), leads.get((other.name, life.name))
         overlaid = (below is not None and start + below <= there) or (above is not None and there + above <= start)
+        overlaid |= start == there and bool({(life.name, other.name), (other.name, life.name)} & in_place)
         assert apart or overlaid, f"{life.name} and {other.name} share bytes"
 
 

@@ -56,8 +56,8 @@ class Step:
     """One call ``kernel(&parameters, inputs..., outputs..., scratch)``.
 
     ``inputs`` name buffers or constants of the program, None a null pointer. ``lead`` maps a position in ``inputs`` to
-    bytes: the first output may overlay that input if it starts at least so many bytes before it. ``constant_reads``:
-    how often an inference reads the constants from end to end.
+    bytes: the first output may overlay that input if it starts at least so many bytes before it, or, for positions
+    ``in_place``, at the same byte. ``constant_reads``: how often an inference reads the constants from end to end.
     """
 
     operator: int
@@ -70,6 +70,7 @@ class Step:
     outputs: tuple[str, ...]
     scratch: str | None = None
     lead: Mapping[int, int] = field(default_factory=dict)
+    in_place: frozenset[int] = frozenset()
     macs: int = 0
     constant_reads: int = 1
     part: int = 0  # of the operator, where it takes several calls

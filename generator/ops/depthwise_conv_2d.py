@@ -1,6 +1,6 @@
-"""DEPTHWISE_CONV_2D: int8 with one filter per channel in a kernel of its own, all else as a convolution in groups."""
+"""DEPTHWISE_CONV_2D: int8 with one filter per channel in kernels of its own, all else as a convolution in groups."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from generator.quantization import activation_range
 CHANNELS = 4  # DEPTHWISE_CHANNELS in firmware/kernels/depthwise_conv_2d_s8.h
 CHANNEL_ORDER = (0, 2, 1, 3)  # as SXTB16 of a word and of the word rotated by a byte yield its bytes
 FILTERS_AXIS = 3
+TAPS = 3  # along either axis of filters that firmware/kernels/depthwise_conv_2d_s8_3x3.h computes
+MOST_SCRATCH = 1 << 15  # bytes that it may take
+REACH = 2**30  # of its sums
 
 
 def reject(graph: Graph, operator: Operator) -> str | None:
@@ -57,13 +60,158 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
     assert layer is not None
     in_groups = grouped(layer)
     channels = layer.input.shape[3]
-    if layer.dtype != "int8" or in_groups.filters != channels or channels == 1:
+    if layer.dtype != "int8" or in_groups.filters != channels:
         return conv_2d.lower_layer(in_groups, operator)
     window = window_of(operator, *layer.input.shape[1:3], *layer.weights.shape[1:3])
-    return _lower_one_filter_per_channel(in_groups, window, operator.options.get("activation", 0))
+    activation = operator.options.get("activation", 0)
+    if small := _lower_small_filters(in_groups, window, activation):
+        return small
+    if channels == 1:
+        return conv_2d.lower_layer(in_groups, operator)
+    return _lower_any_filters(in_groups, window, activation)
 
 
-def _lower_one_filter_per_channel(layer: Linear, window: Window, activation: int) -> Lowered:
+@dataclass(frozen=True)
+class Axis:
+    """An axis of a layer: sizes, and how a window of at most `TAPS` taps moves along it."""
+
+    inputs: int
+    outputs: int
+    taps: int
+    pad: int
+    stride: int
+
+    @property
+    def places(self) -> int:
+        """How many the windows reach over."""
+        return (self.outputs - 1) * self.stride + self.taps
+
+    @property
+    def inside(self) -> int:
+        """How many inputs lie there."""
+        return max(0, min(self.inputs, self.places - self.pad))
+
+    @property
+    def length(self) -> int:
+        """Of a line along this axis, so that the padding after the inputs is that before those of the next line."""
+        least = max(self.pad + self.inside, self.places - self.pad, self.stride * self.outputs)
+        return -(-least // self.stride) * self.stride
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The plane of a channel as lines along one axis, as firmware/kernels/depthwise_conv_2d_s8_3x3.h has them."""
+
+    along: Axis
+    across: Axis
+
+    @property
+    def run(self) -> int:
+        """Windows from the first to the last, an even number with stride 1."""
+        length = self.along.length // self.along.stride
+        run = (self.across.outputs - 1) * length + self.along.outputs
+        return run + run % 2 if self.along.stride == 1 else run
+
+    @property
+    def words(self) -> int:
+        """Of the lines, in pairs with stride 2."""
+        stride = self.along.stride
+        return -(-self.across.places // stride) * stride * self.along.length
+
+    @property
+    def tail(self) -> int:
+        """Words after the lines that windows reach over."""
+        stride, length = self.along.stride, self.along.length
+        last = 2 * length + self.run + 2 if stride == 1 else 2 * (length + 2 * self.run + 1)
+        return max(0, last - self.words, stride * (self.along.places - length))
+
+
+def _axes(layer: Linear, window: Window) -> tuple[Axis, Axis]:
+    _, height, width, _ = layer.input.shape
+    stride_h = window.stride_h if window.output_h > 1 else window.stride_w
+    stride_w = window.stride_w if window.output_w > 1 else stride_h
+    return (
+        Axis(height, window.output_h, window.filter_h, window.pad_top, stride_h),
+        Axis(width, window.output_w, window.filter_w, window.pad_left, stride_w),
+    )
+
+
+def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowered | None:
+    """The kernel for filters of at most 3 x 3 taps, or None if the layer does not suit it."""
+    assert layer.input.quantization is not None
+    assert layer.output.quantization is not None
+    rows, columns = _axes(layer, window)
+    dilated = (window.filter_h - 1) * (window.dilation_h - 1) + (window.filter_w - 1) * (window.dilation_w - 1)
+    if max(rows.taps, columns.taps) > TAPS or dilated or rows.stride != columns.stride or rows.stride not in (1, 2):
+        return None
+    minimum, maximum = activation_range(activation, layer.output.quantization)
+    weights, records, by_offset = conv_2d.packed_filters(layer, minimum, maximum)
+    reach = 128 * np.abs(weights.astype(np.int64)).sum(axis=1) + np.abs(records[:, 0].astype(np.int64))
+    lines = min((Lines(columns, rows), Lines(rows, columns)), key=lambda lines: lines.run)
+    scratch_bytes = 4 * (lines.words + lines.tail)
+    if not by_offset or np.any(reach >= REACH) or scratch_bytes > MOST_SCRATCH:
+        return None
+    filters = np.zeros((layer.filters, TAPS, TAPS), np.int64)
+    filters[:, : rows.taps, : columns.taps] = weights.reshape(layer.filters, rows.taps, columns.taps)
+    along, across, channels = lines.along, lines.across, layer.filters
+    by_rows = along is columns
+    return Lowered(
+        kernel="depthwise_conv_2d_s8_3x3",
+        header="kernels/depthwise_conv_2d_s8_3x3.h",
+        struct="DepthwiseConv2dS83x3",
+        parameters={
+            "records": pack_small(filters if by_rows else filters.transpose(0, 2, 1), records),
+            "batches": layer.input.shape[0],
+            "channels": channels,
+            "stride": along.stride,
+            "input_plane": rows.inputs * columns.inputs * channels,
+            "input_along": channels if by_rows else columns.inputs * channels,
+            "input_across": columns.inputs * channels if by_rows else channels,
+            "output_plane": rows.outputs * columns.outputs * channels,
+            "output_along": channels if by_rows else columns.outputs * channels,
+            "output_across": columns.outputs * channels if by_rows else channels,
+            "pad": along.pad,
+            "inside": along.inside,
+            "length": along.length,
+            "lines_pad": across.pad,
+            "lines_inside": across.inside,
+            "lines": across.places,
+            "tail": lines.tail,
+            "run": lines.run,
+            "outputs": along.outputs,
+            "output_lines": across.outputs,
+            "input_zero_point": layer.input.quantization.zero_point,
+            "output_zero_point": layer.output.quantization.zero_point,
+            "activation_min": minimum,
+            "activation_max": maximum,
+        },
+        inputs=(layer.input.index,),
+        macs=layer.output.elements * window.filter_h * window.filter_w,
+        read_past=-channels % CHANNELS,
+        scratch_bytes=scratch_bytes,
+        # A plane of outputs is written channel block by channel block. In place, these lie over the same channels of
+        # the same or earlier planes, which have been read.
+        lead={
+            0: window_lead(
+                layer.input, layer.output, window, rows.outputs * columns.outputs, (channels - 1) % CHANNELS + 1
+            )
+        },
+        in_place=frozenset([0] if rows.outputs * columns.outputs <= rows.inputs * columns.inputs else []),
+    )
+
+
+def pack_small(filters: NDArray[np.int64], records: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Filters [channels, 3, 3], columns along the lines, and records of `requantize_by_offset` ->
+    those of firmware/kernels/depthwise_conv_2d_s8_3x3.h, flattened."""
+    bias, multiplier, offset, right = records.astype(np.int64).T
+    row0, row1, row2 = (2 * filters).transpose(1, 0, 2)
+    pairs = np.concatenate([row0, row2[:, :1], right[:, None]], axis=1) & 0xFFFF
+    pairs |= np.concatenate([row1, row2[:, 1:]], axis=1) << 16
+    packed = np.concatenate([pairs, np.stack([(multiplier + 2**32) // 2, offset, 2 * bias], axis=1)], axis=1)
+    return packed.astype(np.int32).reshape(-1)
+
+
+def _lower_any_filters(layer: Linear, window: Window, activation: int) -> Lowered:
     assert layer.input.quantization is not None
     assert layer.output.quantization is not None
     batches, input_h, input_w, channels = layer.input.shape

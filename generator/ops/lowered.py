@@ -20,8 +20,9 @@ class Lowered:
     The kernel may read ``read_past`` bytes after the end of its inputs, whatever they hold. With ``scratch_bytes`` > 0
     it gets a last argument: so many bytes, 4-byte aligned, of any content. ``lead`` maps a position in ``inputs`` to
     bytes: the first output may overlay that input if it starts at least so many bytes before it (0 for an elementwise
-    kernel whose elements keep their size or shrink). ``constant_reads`` says about how often an inference reads the
-    constants from end to end.
+    kernel whose elements keep their size or shrink). Of those positions it may start at the same byte as the inputs
+    ``in_place`` too, if not between. ``constant_reads`` says about how often an inference reads the constants from end
+    to end.
     """
 
     kernel: str
@@ -33,6 +34,7 @@ class Lowered:
     read_past: int = 0
     scratch_bytes: int = 0
     lead: Mapping[int, int] = field(default_factory=dict)
+    in_place: frozenset[int] = frozenset()
     outputs: tuple[int, ...] | None = None
     constant_reads: int = 1
 
