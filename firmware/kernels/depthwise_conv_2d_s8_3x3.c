@@ -5,6 +5,7 @@
 
 #define CHANNELS DEPTHWISE_3X3_CHANNELS
 #define RECORD DEPTHWISE_3X3_RECORD
+#define TAPS 3
 
 // `run` windows of each channel, the first at `plane`; `line`: bytes from a line, or pair of lines, to the next.
 typedef void Run(int8_t *plane, const int32_t *records, int32_t line, int32_t run, int32_t channels);
@@ -93,30 +94,38 @@ static inline uint32_t *put_padding(uint32_t *to, int32_t step, int32_t count, u
     return to;
 }
 
-static void gather(const DepthwiseConv2dS83x3 *layer, const int8_t *input, uint32_t *scratch) {
+// The lines from `line` to before `end`, of a band that begins with line `first`.
+static void gather(const DepthwiseConv2dS83x3 *layer, const int8_t *input, uint32_t *scratch, int32_t first,
+                   int32_t line, int32_t end) {
     const DepthwiseConv2dS83x3 p = *layer;
     const uint32_t padding = 0x01010101u * (uint8_t)p.input_zero_point;
     Take *const take = p.stride == 1 ? depthwise_3x3_take1 : depthwise_3x3_take2;
-    uint32_t *to = scratch, *end = scratch;
-    for (int32_t line = -p.lines_pad; line < p.lines - p.lines_pad; line++) {
-        if (line < 0 || line >= p.lines_inside) {
-            end = put_padding(to, p.stride, p.length, padding);
-        } else {
-            uint32_t *at = put_padding(to, p.stride, p.pad, padding);
-            take(at, input, p.input_along, p.inside);
-            end = put_padding(at + p.stride * p.inside, p.stride, p.length - p.pad - p.inside, padding);
-            input += p.input_across;
+    const int32_t pairs = p.stride - 1; // 1 if lines are interleaved
+    uint32_t *to = scratch;
+    for (; line < end; line++) {
+        const int32_t place = line - first, from = line - p.lines_pad;
+        to = scratch + ((place >> pairs) * p.length << pairs) + (place & pairs);
+        int32_t behind = p.length;
+        if (from >= 0 && from < p.lines_inside) {
+            to = put_padding(to, p.stride, p.pad, padding);
+            take(to, input + from * p.input_across, p.input_along, p.inside);
+            to += p.inside << pairs;
+            behind -= p.pad + p.inside;
         }
-        to = p.stride == 1 || (line + p.lines_pad) % 2 != 0 ? end - (p.stride - 1) : to + 1;
+        to = put_padding(to, p.stride, behind, padding);
     }
-    (void)put_padding(end, 1, p.tail, padding);
+    (void)put_padding(to, 1, p.tail, padding);
+    if (pairs) { // behind the last line of those that are the second of a pair
+        scratch[((end - first) >> pairs) * p.length * p.stride + 1] = padding;
+    }
 }
 
-static void scatter(const DepthwiseConv2dS83x3 *layer, const uint32_t *scratch, int8_t *output, int32_t channels) {
+static void scatter(const DepthwiseConv2dS83x3 *layer, const uint32_t *scratch, int8_t *output, int32_t lines,
+                    int32_t channels) {
     const DepthwiseConv2dS83x3 p = *layer;
     Give *const give = p.stride == 1 ? depthwise_3x3_give1 : depthwise_3x3_give4;
     const int32_t places = p.stride * p.stride;
-    for (int32_t line = 0; line < p.output_lines; line++, output += p.output_across, scratch += p.stride * p.length) {
+    for (; lines > 0; lines--, output += p.output_across, scratch += p.stride * p.length) {
         if (channels >= CHANNELS) {
             give(output, scratch, p.output_along, p.outputs);
             continue;
@@ -137,19 +146,37 @@ static void clamp_outputs(int8_t *output, int32_t count, int32_t low, int32_t hi
     }
 }
 
+// One block of channels, whose inputs, outputs and records are given.
+static void compute_block(const DepthwiseConv2dS83x3 *layer, const int8_t *input, int8_t *output, uint32_t *scratch,
+                          const int32_t *records, int32_t channels, Run *run) {
+    const int32_t stride = layer->stride, length = layer->length, pair = stride * length;
+    for (int32_t first = 0; first < layer->output_lines; first += layer->band) {
+        const int32_t left = layer->output_lines - first, lines = left < layer->band ? left : layer->band;
+        int32_t known = 0;
+        if (first > 0) { // the lines that this band shares with the one before
+            depthwise_3x3_take1(scratch, (const int8_t *)(scratch + layer->band * pair), 4, 2 * length);
+            known = TAPS - stride;
+        }
+        const int32_t line = first * stride;
+        gather(layer, input, scratch, line, line + known, line + (lines - 1) * stride + TAPS);
+        int32_t windows = (lines - 1) * (stride == 1 ? length : length / 2) + layer->outputs;
+        windows += stride == 1 ? windows & 1 : 0;
+        run((int8_t *)scratch, records, 4 * pair, windows, channels);
+        scatter(layer, scratch, output + first * layer->output_across, lines, channels);
+    }
+}
+
 void depthwise_conv_2d_s8_3x3(const DepthwiseConv2dS83x3 *layer, const int8_t *input, int8_t *output, void *scratch) {
-    const int32_t low = layer->activation_min, high = layer->activation_max, stride = layer->stride;
+    const int32_t low = layer->activation_min, high = layer->activation_max;
     const int32_t floor = low >= layer->output_zero_point;
-    Run *const run = stride == 1 ? floor ? depthwise_3x3_stride1_floor : depthwise_3x3_stride1
-                     : floor     ? depthwise_3x3_stride2_floor
-                                 : depthwise_3x3_stride2;
+    Run *const run = layer->stride == 1 ? floor ? depthwise_3x3_stride1_floor : depthwise_3x3_stride1
+                     : floor            ? depthwise_3x3_stride2_floor
+                                        : depthwise_3x3_stride2;
     for (int32_t batch = 0; batch < layer->batches; batch++) {
         const int32_t *records = layer->records;
         for (int32_t channel = 0; channel < layer->channels; channel += CHANNELS, records += CHANNELS * RECORD) {
             const int32_t left = layer->channels - channel, channels = left < CHANNELS ? left : CHANNELS;
-            gather(layer, input + channel, scratch);
-            run(scratch, records, layer->length * stride * CHANNELS, layer->run, channels);
-            scatter(layer, scratch, output + channel, channels);
+            compute_block(layer, input + channel, output + channel, scratch, records, channels, run);
         }
         if (low > INT8_MIN || high < INT8_MAX) {
             clamp_outputs(output, layer->output_plane, low, high);

@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-// For each block of four channels the kernel copies the padded plane to the scratch memory, a word for the four
-// channels of a place, computes the outputs there channel by channel, each over an input byte that is not needed any
-// more, and copies them to the output. The lines of the plane, its rows or its columns, follow each other without a gap
-// and the padding behind one is that before the next: a channel is one run of windows from the first to the last, of
+// For each block of four channels the kernel copies padded lines of the plane, its rows or its columns, to the scratch
+// memory, a word for the four channels of a place. There it computes the outputs channel by channel, each over an input
+// byte that is not needed any more, copies them to the output, and goes on with the next band of lines. Lines follow
+// each other without a gap, and the padding behind one is that before the next: a channel is one run of windows, of
 // which those over the ends of lines yield nothing. With stride 2 each two lines are interleaved.
 //
 // Weights are packed by generator/ops/depthwise_conv_2d.py. Along the lines a window's columns are 0, 1 and 2, across
@@ -24,18 +24,18 @@ typedef struct {
     int32_t stride;
     int32_t input_plane, input_along, input_across; // bytes: of an image, between places of a line, between lines
     int32_t output_plane, output_along, output_across;
-    int32_t pad, inside, length;               // places of a line: padding before it, from the input, in all
-    int32_t lines_pad, lines_inside, lines;    // the same for lines
-    int32_t tail;                              // words after the lines
-    int32_t run;                               // windows of a channel
-    int32_t outputs, output_lines;             // along a line, and lines
+    int32_t pad, inside, length;         // places of a line: padding before it, from the input, in all
+    int32_t lines_pad, lines_inside;     // the same for lines
+    int32_t tail;                        // words after the lines
+    int32_t outputs, output_lines, band; // along a line, lines, lines at a time
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
 } DepthwiseConv2dS83x3;
 
 // input: [batches][height][width][channels]; up to 3 bytes after it are read too and may hold anything.
-// output: the same with its sizes; it may be the input if that has at least as many places.
-// scratch: the lines, in pairs with stride 2, and the tail; 4-byte aligned.
+// output: the same with its sizes; it may be the input if `Lowered.in_place` says so.
+// scratch: a word for each place of (band - 1) * stride + 3 lines, an even number with stride 2, and the tail; 4-byte
+// aligned.
 void depthwise_conv_2d_s8_3x3(const DepthwiseConv2dS83x3 *layer, const int8_t *input, int8_t *output, void *scratch);
 
 #endif

@@ -16,7 +16,8 @@ CHANNELS = 4  # DEPTHWISE_CHANNELS in firmware/kernels/depthwise_conv_2d_s8.h
 CHANNEL_ORDER = (0, 2, 1, 3)  # as SXTB16 of a word and of the word rotated by a byte yield its bytes
 FILTERS_AXIS = 3
 TAPS = 3  # along either axis of filters that firmware/kernels/depthwise_conv_2d_s8_3x3.h computes
-MOST_SCRATCH = 1 << 15  # bytes that it may take
+BAND_BYTES = 4096  # of scratch memory, for more than one line at a time
+MOST_BYTES = 1 << 15
 REACH = 2**30  # of its sums
 
 
@@ -92,9 +93,15 @@ class Axis:
         return max(0, min(self.inputs, self.places - self.pad))
 
     @property
+    def lines_inside(self) -> int:
+        """How many inputs lie there if all windows have `TAPS` taps."""
+        return max(0, min(self.inputs, self.places + TAPS - self.taps - self.pad))
+
+    @property
     def length(self) -> int:
         """Of a line along this axis, so that the padding after the inputs is that before those of the next line."""
-        least = max(self.pad + self.inside, self.places - self.pad, self.stride * self.outputs)
+        spare = 1 if self.stride == 1 else 0  # for the window that makes a run even
+        least = max(self.pad + self.inside, self.places - self.pad, self.stride * self.outputs + spare)
         return -(-least // self.stride) * self.stride
 
 
@@ -104,26 +111,41 @@ class Lines:
 
     along: Axis
     across: Axis
+    band: int  # lines of outputs at a time
 
     @property
     def run(self) -> int:
-        """Windows from the first to the last, an even number with stride 1."""
+        """Windows of a band from the first to the last, an even number with stride 1."""
         length = self.along.length // self.along.stride
-        run = (self.across.outputs - 1) * length + self.along.outputs
+        run = (self.band - 1) * length + self.along.outputs
         return run + run % 2 if self.along.stride == 1 else run
 
     @property
-    def words(self) -> int:
-        """Of the lines, in pairs with stride 2."""
-        stride = self.along.stride
-        return -(-self.across.places // stride) * stride * self.along.length
+    def tail(self) -> int:
+        """Words after the lines of a band that windows reach over."""
+        stride, outputs, length = self.along.stride, self.along.outputs, self.along.length
+        reach = outputs + 3 if stride == 1 else 2 * outputs + 1
+        return stride * max(0, reach - length, self.along.places - length)
 
     @property
-    def tail(self) -> int:
-        """Words after the lines that windows reach over."""
-        stride, length = self.along.stride, self.along.length
-        last = 2 * length + self.run + 2 if stride == 1 else 2 * (length + 2 * self.run + 1)
-        return max(0, last - self.words, stride * (self.along.places - length))
+    def bytes(self) -> int:
+        """Of the lines of a band, in pairs with stride 2, and the tail."""
+        lines = self.band + 2 if self.along.stride == 1 else 2 * self.band + 2
+        return 4 * (lines * self.along.length + self.tail)
+
+
+def _lines(rows: Axis, columns: Axis) -> Lines:
+    """A plane as a whole, with lines along the axis that takes fewer windows; a large one in bands of rows."""
+    whole = (Lines(columns, rows, rows.outputs), Lines(rows, columns, columns.outputs))
+    best = min(whole, key=lambda lines: lines.run)
+    if best.bytes <= BAND_BYTES:
+        return best
+    low, high = 1, rows.outputs
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if Lines(columns, rows, middle).bytes <= BAND_BYTES else (low, middle - 1)
+    bands = -(-rows.outputs // low)
+    return Lines(columns, rows, -(-rows.outputs // bands))
 
 
 def _axes(layer: Linear, window: Window) -> tuple[Axis, Axis]:
@@ -147,9 +169,8 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowe
     minimum, maximum = activation_range(activation, layer.output.quantization)
     weights, records, by_offset = conv_2d.packed_filters(layer, minimum, maximum)
     reach = 128 * np.abs(weights.astype(np.int64)).sum(axis=1) + np.abs(records[:, 0].astype(np.int64))
-    lines = min((Lines(columns, rows), Lines(rows, columns)), key=lambda lines: lines.run)
-    scratch_bytes = 4 * (lines.words + lines.tail)
-    if not by_offset or np.any(reach >= REACH) or scratch_bytes > MOST_SCRATCH:
+    lines = _lines(rows, columns)
+    if not by_offset or np.any(reach >= REACH) or lines.bytes > MOST_BYTES:
         return None
     filters = np.zeros((layer.filters, TAPS, TAPS), np.int64)
     filters[:, : rows.taps, : columns.taps] = weights.reshape(layer.filters, rows.taps, columns.taps)
@@ -174,12 +195,11 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowe
             "inside": along.inside,
             "length": along.length,
             "lines_pad": across.pad,
-            "lines_inside": across.inside,
-            "lines": across.places,
+            "lines_inside": across.lines_inside,
             "tail": lines.tail,
-            "run": lines.run,
             "outputs": along.outputs,
             "output_lines": across.outputs,
+            "band": lines.band,
             "input_zero_point": layer.input.quantization.zero_point,
             "output_zero_point": layer.output.quantization.zero_point,
             "activation_min": minimum,
@@ -188,7 +208,7 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowe
         inputs=(layer.input.index,),
         macs=layer.output.elements * window.filter_h * window.filter_w,
         read_past=-channels % CHANNELS,
-        scratch_bytes=scratch_bytes,
+        scratch_bytes=lines.bytes,
         # A plane of outputs is written channel block by channel block. In place, these lie over the same channels of
         # the same or earlier planes, which have been read.
         lead={
@@ -196,8 +216,18 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowe
                 layer.input, layer.output, window, rows.outputs * columns.outputs, (channels - 1) % CHANNELS + 1
             )
         },
-        in_place=frozenset([0] if rows.outputs * columns.outputs <= rows.inputs * columns.inputs else []),
+        in_place=frozenset([0] if _works_in_place(layer, lines) else []),
     )
+
+
+def _works_in_place(layer: Linear, lines: Lines) -> bool:
+    """Whether outputs of a band, or of an image, overwrite no inputs of the next one that have the same channel."""
+    (batches, input_h, input_w, _), (_, output_h, output_w, _) = layer.input.shape, layer.output.shape
+    if batches > 1 and output_h * output_w > input_h * input_w:
+        return False
+    rows = lines.across
+    ends = range(lines.band, rows.outputs, lines.band)
+    return all(end * output_w <= ((end - 1) * rows.stride + TAPS - rows.pad) * input_w for end in ends)
 
 
 def pack_small(filters: NDArray[np.int64], records: NDArray[np.int32]) -> NDArray[np.int32]:

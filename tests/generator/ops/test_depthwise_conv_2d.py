@@ -1,5 +1,6 @@
 """DEPTHWISE_CONV_2D against TensorFlow Lite Micro."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from generator.importer import parse_graph
 from generator.lower import lower
-from generator.plan import plan
+from generator.plan import Plan, check_plan, lifetimes
+from generator.program import Program
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
 from tests.generator.cases import run_on_host, run_oracle
 from tests.generator.host_kernels import HostProgram, assert_equals_oracle, oracle_outputs
+from tests.generator.ops.overlay import overlaid
 
 SAME, VALID = 0, 1
 LIMITS = {"int8": 127, "int16": 32767}
@@ -109,6 +112,30 @@ def cases(draw: st.DrawFn, dtype: str = "int8", multipliers: st.SearchStrategy[i
     )
 
 
+@st.composite
+def small_cases(draw: st.DrawFn) -> Case:
+    filters, stride = (draw(st.integers(1, 3)), draw(st.integers(1, 3))), draw(st.sampled_from([1, 2]))
+    padding = draw(st.sampled_from([SAME, VALID]))
+    height, width = (draw(st.integers(taps if padding == VALID else 1, 15)) for taps in filters)
+    return Case(
+        input=(draw(st.sampled_from([1, 1, 2])), height, width, draw(st.integers(1, 20))),
+        filter=draw(st.sampled_from([filters, (3, 3)])) if min(height, width) >= 3 else filters,
+        stride=(stride, stride),
+        padding=padding,
+        activation=draw(st.sampled_from([0, 1, 2, 3])),
+        per_channel=draw(st.booleans()),
+        with_bias=draw(st.booleans()),
+        seed=draw(st.integers(0, 2**32)),
+    )
+
+
+@given(case=small_cases(), low=st.booleans())
+def test_small_filters(case: Case, low: bool) -> None:
+    model = case.model(output={"zero_points": [-128]}) if low else case.model()
+    assert lower(parse_graph(model, "m")).steps[0].kernel == "depthwise_conv_2d_s8_3x3"
+    assert_equals_oracle(model, case.inputs())
+
+
 @given(case=cases())
 def test_one_filter_per_channel(case: Case) -> None:
     assert_equals_oracle(case.model(), case.inputs())
@@ -148,22 +175,90 @@ def test_layers_of_the_benchmarks(case: Case) -> None:
     assert_equals_oracle(case.model(), case.inputs())
 
 
-@given(case=cases())
-def test_the_output_may_overlay_the_input(case: Case) -> None:
+def assert_right_if_planned(case: Case, place: Callable[[Program], Plan]) -> None:
     program = lower(parse_graph(case.model(), "m"))
-    memory = plan(program)
-    (step,) = program.steps
-    start = step.lead[0]
-    offsets = {**memory.offsets, program.inputs[0].buffer: -(-start // 4) * 4, program.outputs[0].buffer: 0}
-    size = max(life.bytes + offsets[life.name] for life in memory.lifetimes)
-    if step.scratch:
-        offsets[step.scratch] = size
-        size += next(life.bytes for life in memory.lifetimes if life.name == step.scratch)
-    overlaid = type(memory)(offsets, memory.lifetimes, size, memory.lower_bound_bytes)
     inputs = case.inputs(1)
-    for values, (wanted,) in zip(inputs, oracle_outputs(case.model(), inputs), strict=True):
-        (got,) = HostProgram(program, overlaid, dsp=True).run(values)
-        np.testing.assert_array_equal(got.reshape(-1), wanted.reshape(-1))
+    for dsp in (False, True):
+        machine = HostProgram(program, place(program), dsp)
+        for values, (wanted,) in zip(inputs, oracle_outputs(case.model(), inputs), strict=True):
+            (got,) = machine.run(values)
+            np.testing.assert_array_equal(got.reshape(-1), wanted.reshape(-1))
+
+
+@given(case=cases() | small_cases())
+def test_the_output_may_overlay_the_input(case: Case) -> None:
+    assert_right_if_planned(case, overlaid)
+
+
+def in_place(program: Program) -> Plan:
+    (step,), (port,) = program.steps, program.inputs
+    sizes = {buffer.name: -(-buffer.bytes // 4) * 4 for buffer in program.buffers}
+    end = max(sizes[port.buffer], sizes[step.outputs[0]])
+    offsets = {port.buffer: 0, step.outputs[0]: 0, step.scratch or "": end}
+    memory = Plan(offsets, lifetimes(program), end + sizes[step.scratch or ""], 0)
+    check_plan(program, memory)
+    return memory
+
+
+@given(case=small_cases())
+def test_small_filters_work_in_place(case: Case) -> None:
+    (step,) = lower(parse_graph(case.model(), "m")).steps
+    if step.in_place:
+        assert_right_if_planned(case, in_place)
+
+
+@pytest.mark.parametrize(
+    ("case", "band"),
+    [
+        (Case((1, 50, 48, 8), (3, 3), activation=1), 17),
+        (Case((1, 49, 48, 5), (3, 3), stride=(2, 2)), 9),
+        (Case((2, 50, 37, 5), (3, 2), padding=VALID), 24),
+        (Case((1, 3, 700, 2), (3, 3)), 1),
+        (Case((1, 7, 900, 2), (2, 3), stride=(2, 2)), 1),
+    ],
+)
+def test_large_planes_in_bands(case: Case, band: int) -> None:
+    (step,) = lower(parse_graph(case.model(), "m")).steps
+    assert step.parameters["band"] == band
+    assert step.in_place == {0}
+    assert_equals_oracle(case.model(), case.inputs(1))
+    assert_right_if_planned(case, in_place)
+
+
+def test_constant_filters_and_extreme_scales() -> None:
+    case = Case((1, 6, 7, 5), (3, 3), activation=1)
+    weights = np.random.default_rng(0).integers(-128, 128, (1, 3, 3, 5)).astype(np.int8)
+    weights[..., 1] = 0
+    scales = [0.01, 0.01, 1e-9, 0.1, 1e-4]
+    bias = {"scales": [0.05 * scale for scale in scales], "data": np.array([0, 5000, 99, -(2**20), 2**24], np.int32)}
+    output = {"scales": [0.05], "zero_points": [-128]}
+    model = case.model(weights={"data": weights, "scales": scales}, bias=bias, output=output)
+    assert lower(parse_graph(model, "m")).steps[0].kernel == "depthwise_conv_2d_s8_3x3"
+    assert_equals_oracle(model, case.inputs())
+
+
+@pytest.mark.parametrize(
+    ("case", "changes"),
+    [
+        (Case((1, 6, 6, 3), (4, 3)), {}),
+        (Case((1, 6, 6, 3), (3, 3), dilation=(2, 1)), {}),
+        (Case((1, 6, 6, 3), (3, 3), stride=(1, 2)), {}),
+        (Case((1, 6, 6, 3), (3, 3), stride=(3, 3)), {}),
+        (Case((1, 6, 6, 3), (3, 3)), {"output": {"scales": [1e-5]}}),
+        (
+            Case((1, 6, 6, 3), (3, 3)),
+            {
+                "weights": {"scales": [0.01]},
+                "bias": {"scales": [0.0005], "data": np.full(3, 2**30 - 100, np.int32)},
+                "output": {"scales": [0.0005 * 2**30 / 100.5], "zero_points": [0]},
+            },
+        ),
+    ],
+)
+def test_what_is_left_to_the_general_kernel(case: Case, changes: dict[str, Any]) -> None:
+    model = case.model(**changes)
+    assert lower(parse_graph(model, "m")).steps[0].kernel == "depthwise_conv_2d_s8"
+    assert_equals_oracle(model, case.inputs())
 
 
 @pytest.mark.parametrize(
