@@ -5,6 +5,7 @@ The host's tests of the kernels run the C twins of that code; these run the mach
 
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,12 @@ INPUTS = 12
 class Network:
     """Layers one after another, with scales that keep the values spread over most of int8."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, shape: tuple[int, ...] | None = None) -> None:
         self.rng = np.random.default_rng(seed)
         self.tensors: list[TensorSpec] = []
         self.operators: list[OperatorSpec] = []
-        self.shape = (1, *(int(self.rng.integers(5, 14)) for _ in range(2)), int(self.rng.choice([1, 3, 4, 8, 17])))
+        drawn = (1, *(int(self.rng.integers(5, 14)) for _ in range(2)), int(self.rng.choice([1, 3, 4, 8, 17])))
+        self.shape = shape or drawn
         self.top = self.activation(self.shape)
 
     def tensor(self, spec: TensorSpec) -> int:
@@ -102,8 +104,8 @@ class Network:
         shape, output = (filters, 3, 3, self.shape[3]), (1, height, width, filters)
         self.layer("CONV_2D", shape, 0, output, padding=int(padding), **dict.fromkeys(STEPS, 1))
 
-    def depthwise(self) -> None:
-        size = int(self.rng.choice([3, 3, 3, 5]))
+    def depthwise(self, size: int | None = None) -> None:
+        size = size or int(self.rng.choice([2, 3, 3, 3, 5]))
         options, height, width = self.window(size)
         shape = (1, size, size, self.shape[3])
         options |= {"depth_multiplier": 1, "dilation_h": 1, "dilation_w": 1}
@@ -156,9 +158,18 @@ def random_model(seed: int) -> bytes:
     return build_model(network.tensors, network.operators, [0], [network.top])
 
 
-def verify(seed: int, folder: Path) -> None:
+def large_planes(seed: int) -> bytes:
+    """Depthwise convolutions of planes that the kernel takes in bands, and of what is left of them."""
+    network = Network(seed, (1, 45, 40, 6))
+    for _ in range(5):
+        network.depthwise(3)
+    network.fully_connected(5)
+    return build_model(network.tensors, network.operators, [0], [network.top])
+
+
+def verify(seed: int, folder: Path, model: Callable[[int], bytes] = random_model) -> None:
     path = folder / f"random_{seed}.tflite"
-    path.write_bytes(random_model(seed))
+    path.write_bytes(model(seed))
     choice = choose(None, path, "ad")
     board = load_board("nucleo_l4r5zi")
     firmware = build(board, choice.benchmark, path, "aot", lambda _: None)
@@ -180,6 +191,12 @@ def test_random_networks_have_all_the_assembly() -> None:
 def test_random_networks(seed: int, tmp_path: Path) -> None:
     pytest.importorskip("tflite_micro")
     verify(seed, tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_large_planes(seed: int, tmp_path: Path) -> None:
+    pytest.importorskip("tflite_micro")
+    verify(seed, tmp_path, large_planes)
 
 
 @pytest.mark.slow

@@ -7,11 +7,25 @@
 #define RECORD DEPTHWISE_3X3_RECORD
 #define TAPS 3
 
+// Lines in the input that go to the scratch memory.
+typedef struct {
+    int32_t along, skip; // bytes from a place to the next, and from the end of a line to the next
+    int32_t pad, inside, behind;
+    uint32_t padding;
+    int32_t turn; // exclusive or of the bytes to the next line from the end of an even and of an odd one
+} Source;
+
+// Lines of outputs from there.
+typedef struct {
+    int32_t along, skip, count;
+    int32_t advance; // bytes in the scratch memory from the end of a line to the next
+} Target;
+
 // `run` windows of each channel, the first at `plane`; `line`: bytes from a line, or pair of lines, to the next.
 typedef void Run(int8_t *plane, const int32_t *records, int32_t line, int32_t run, int32_t channels);
-// `count` words; `step`: bytes between those that are not in the scratch memory.
-typedef void Take(uint32_t *to, const int8_t *from, int32_t step, int32_t count);
-typedef void Give(int8_t *to, const uint32_t *from, int32_t step, int32_t count);
+// At least one line; `advance`: bytes to the next line from the end of the first. Returns where the next line begins.
+typedef uint32_t *Take(const Source *source, uint32_t *to, const int8_t *from, int32_t lines, int32_t advance);
+typedef void Give(const Target *target, int8_t *to, const uint32_t *from, int32_t lines);
 
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 // depthwise_conv_2d_s8_3x3_m4.S. `floor`: for outputs that are clamped at their zero point; there the rounding of
@@ -56,85 +70,132 @@ static void depthwise_3x3_stride2(int8_t *plane, const int32_t *records, int32_t
     run_windows(plane, records, CHANNELS, line, 2 * CHANNELS, 4 * CHANNELS, run, channels);
 }
 
-static void take(uint32_t *to, int32_t places, const int8_t *from, int32_t step, int32_t count) {
-    for (int32_t i = 0; i < count; i++) {
-        to[i * places] = read_word(from + i * step);
-    }
-}
-
-static void give(int8_t *to, int32_t step, const uint32_t *from, int32_t places, int32_t count) {
-    for (int32_t i = 0; i < count; i++) {
-        write_word(to + i * step, from[i * places]);
-    }
-}
-
-static void depthwise_3x3_take1(uint32_t *to, const int8_t *from, int32_t step, int32_t count) {
-    take(to, 1, from, step, count);
-}
-
-static void depthwise_3x3_take2(uint32_t *to, const int8_t *from, int32_t step, int32_t count) {
-    take(to, 2, from, step, count);
-}
-
-static void depthwise_3x3_give1(int8_t *to, const uint32_t *from, int32_t step, int32_t count) {
-    give(to, step, from, 1, count);
-}
-
-static void depthwise_3x3_give4(int8_t *to, const uint32_t *from, int32_t step, int32_t count) {
-    give(to, step, from, 4, count);
-}
-#define depthwise_3x3_stride1_floor depthwise_3x3_stride1
-#define depthwise_3x3_stride2_floor depthwise_3x3_stride2
-#endif
-
-static inline uint32_t *put_padding(uint32_t *to, int32_t step, int32_t count, uint32_t padding) {
-    for (; count > 0; count--, to += step) {
+static uint32_t *put_padding(uint32_t *to, int32_t places, int32_t count, uint32_t padding) {
+    for (; count > 0; count--, to += places) {
         *to = padding;
     }
     return to;
 }
 
-// The lines from `line` to before `end`, of a band that begins with line `first`.
-static void gather(const DepthwiseConv2dS83x3 *layer, const int8_t *input, uint32_t *scratch, int32_t first,
-                   int32_t line, int32_t end) {
-    const DepthwiseConv2dS83x3 p = *layer;
-    const uint32_t padding = 0x01010101u * (uint8_t)p.input_zero_point;
-    Take *const take = p.stride == 1 ? depthwise_3x3_take1 : depthwise_3x3_take2;
-    const int32_t pairs = p.stride - 1; // 1 if lines are interleaved
-    uint32_t *to = scratch;
-    for (; line < end; line++) {
-        const int32_t place = line - first, from = line - p.lines_pad;
-        to = scratch + ((place >> pairs) * p.length << pairs) + (place & pairs);
-        int32_t behind = p.length;
-        if (from >= 0 && from < p.lines_inside) {
-            to = put_padding(to, p.stride, p.pad, padding);
-            take(to, input + from * p.input_across, p.input_along, p.inside);
-            to += p.inside << pairs;
-            behind -= p.pad + p.inside;
+static uint32_t *take(const Source *source, uint32_t *to, const int8_t *from, int32_t lines, int32_t advance,
+                      int32_t places) {
+    for (; lines > 0; lines--, from += source->skip, to += advance / 4, advance ^= source->turn) {
+        to = put_padding(to, places, source->pad, source->padding);
+        for (int32_t i = 0; i < source->inside; i++, to += places, from += source->along) {
+            *to = read_word(from);
         }
-        to = put_padding(to, p.stride, behind, padding);
+        to = put_padding(to, places, source->behind, source->padding);
     }
-    (void)put_padding(to, 1, p.tail, padding);
-    if (pairs) { // behind the last line of those that are the second of a pair
-        scratch[((end - first) >> pairs) * p.length * p.stride + 1] = padding;
+    return to;
+}
+
+static void give(const Target *target, int8_t *to, const uint32_t *from, int32_t lines, int32_t places) {
+    for (; lines > 0; lines--, to += target->skip, from += target->advance / 4) {
+        for (int32_t i = 0; i < target->count; i++, to += target->along, from += places) {
+            write_word(to, *from);
+        }
     }
 }
 
-static void scatter(const DepthwiseConv2dS83x3 *layer, const uint32_t *scratch, int8_t *output, int32_t lines,
-                    int32_t channels) {
+static uint32_t *depthwise_3x3_take1(const Source *source, uint32_t *to, const int8_t *from, int32_t lines,
+                                     int32_t advance) {
+    return take(source, to, from, lines, advance, 1);
+}
+
+static uint32_t *depthwise_3x3_take2(const Source *source, uint32_t *to, const int8_t *from, int32_t lines,
+                                     int32_t advance) {
+    return take(source, to, from, lines, advance, 2);
+}
+
+static void depthwise_3x3_give1(const Target *target, int8_t *to, const uint32_t *from, int32_t lines) {
+    give(target, to, from, lines, 1);
+}
+
+static void depthwise_3x3_give4(const Target *target, int8_t *to, const uint32_t *from, int32_t lines) {
+    give(target, to, from, lines, 4);
+}
+#define depthwise_3x3_stride1_floor depthwise_3x3_stride1
+#define depthwise_3x3_stride2_floor depthwise_3x3_stride2
+#endif
+
+// What is the same for all blocks of a layer.
+typedef struct {
+    Source inside, outside, kept; // lines of the input, of padding, and those that a band shares with the one before
+    Target outputs;
+    int32_t advance_even, advance_odd;
+    Run *run;
+    Take *take;
+    Give *give;
+} Work;
+
+static Work work_of(const DepthwiseConv2dS83x3 *layer) {
     const DepthwiseConv2dS83x3 p = *layer;
-    Give *const give = p.stride == 1 ? depthwise_3x3_give1 : depthwise_3x3_give4;
+    const int32_t floor = p.activation_min >= p.output_zero_point;
+    const uint32_t padding = 0x01010101u * (uint8_t)p.input_zero_point;
+    Work work = {
+        .inside = {p.input_along, p.input_across - p.inside * p.input_along, p.pad, p.inside,
+                   p.length - p.pad - p.inside, padding, 0},
+        .outside = {0, 0, 0, 0, p.length, padding, 0},
+        .kept = {4, 0, 0, 2 * p.length, 0, 0, 0},
+        .outputs = {p.output_along, p.output_across - p.outputs * p.output_along, p.outputs,
+                    4 * p.stride * (p.length - p.stride * p.outputs)},
+        .run = floor ? depthwise_3x3_stride1_floor : depthwise_3x3_stride1,
+        .take = depthwise_3x3_take1,
+        .give = depthwise_3x3_give1,
+    };
+    if (p.stride == 2) {
+        work.advance_even = 4 - 8 * p.length;
+        work.advance_odd = -4;
+        work.inside.turn = work.outside.turn = work.advance_even ^ work.advance_odd;
+        work.run = floor ? depthwise_3x3_stride2_floor : depthwise_3x3_stride2;
+        work.take = depthwise_3x3_take2;
+        work.give = depthwise_3x3_give4;
+    }
+    return work;
+}
+
+// The lines from `line` to before `end` of a band.
+static void gather(const DepthwiseConv2dS83x3 *layer, const Work *work, const int8_t *input, uint32_t *scratch,
+                   int32_t band, int32_t line, int32_t end) {
+    const int32_t from[4] = {line, layer->lines_pad, layer->lines_pad + layer->lines_inside, end};
+    const int32_t pairs = layer->stride - 1; // 1 if lines are interleaved
+    uint32_t *to = scratch + ((line - band) >> pairs) * layer->length * layer->stride + ((line - band) & pairs);
+    for (int32_t part = 0; part < 3; part++) {
+        const int32_t until = from[part + 1] < end ? from[part + 1] : end;
+        if (line < until) {
+            const int32_t advance = (line - band) & 1 ? work->advance_odd : work->advance_even;
+            to = work->take(part == 1 ? &work->inside : &work->outside, to,
+                            input + (line - layer->lines_pad) * layer->input_across, until - line, advance);
+            line = until;
+        }
+    }
+    // Behind the last lines: with interleaved ones, the last of them is the first of its pair.
+    uint32_t *behind = scratch + ((end - band) >> pairs) * layer->length * layer->stride;
+    if (pairs) {
+        behind[1] = work->inside.padding;
+        behind += 2 * layer->length;
+    }
+    for (int32_t i = 0; i < layer->tail; i++) {
+        behind[i] = work->inside.padding;
+    }
+}
+
+// Less than four channels.
+static void scatter_bytes(const DepthwiseConv2dS83x3 *layer, int8_t *output, const uint32_t *scratch, int32_t lines,
+                          int32_t channels) {
+    const DepthwiseConv2dS83x3 p = *layer;
     const int32_t places = p.stride * p.stride;
     for (; lines > 0; lines--, output += p.output_across, scratch += p.stride * p.length) {
-        if (channels >= CHANNELS) {
-            give(output, scratch, p.output_along, p.outputs);
-            continue;
-        }
+        const uint32_t *from = scratch;
         int8_t *to = output;
-        for (int32_t i = 0; i < p.outputs; i++, to += p.output_along) {
-            uint32_t word = scratch[i * places];
-            for (int32_t channel = 0; channel < channels; channel++, word >>= 8) {
-                to[channel] = (int8_t)word;
+        for (int32_t i = p.outputs; i > 0; i--, from += places, to += p.output_along) {
+            uint32_t word = *from;
+            to[0] = (int8_t)word;
+            if (channels > 1) {
+                to[1] = (int8_t)(word >> 8);
+            }
+            if (channels > 2) {
+                to[2] = (int8_t)(word >> 16);
             }
         }
     }
@@ -147,36 +208,39 @@ static void clamp_outputs(int8_t *output, int32_t count, int32_t low, int32_t hi
 }
 
 // One block of channels, whose inputs, outputs and records are given.
-static void compute_block(const DepthwiseConv2dS83x3 *layer, const int8_t *input, int8_t *output, uint32_t *scratch,
-                          const int32_t *records, int32_t channels, Run *run) {
-    const int32_t stride = layer->stride, length = layer->length, pair = stride * length;
+static void compute_block(const DepthwiseConv2dS83x3 *layer, const Work *work, const int8_t *input, int8_t *output,
+                          uint32_t *scratch, const int32_t *records, int32_t channels) {
+    const int32_t stride = layer->stride, length = layer->length;
     for (int32_t first = 0; first < layer->output_lines; first += layer->band) {
         const int32_t left = layer->output_lines - first, lines = left < layer->band ? left : layer->band;
         int32_t known = 0;
-        if (first > 0) { // the lines that this band shares with the one before
-            depthwise_3x3_take1(scratch, (const int8_t *)(scratch + layer->band * pair), 4, 2 * length);
+        if (first > 0) {
+            const uint32_t *kept = scratch + layer->band * stride * length;
+            (void)depthwise_3x3_take1(&work->kept, scratch, (const int8_t *)kept, 1, 0);
             known = TAPS - stride;
         }
         const int32_t line = first * stride;
-        gather(layer, input, scratch, line, line + known, line + (lines - 1) * stride + TAPS);
+        gather(layer, work, input, scratch, line, line + known, line + (lines - 1) * stride + TAPS);
         int32_t windows = (lines - 1) * (stride == 1 ? length : length / 2) + layer->outputs;
         windows += stride == 1 ? windows & 1 : 0;
-        run((int8_t *)scratch, records, 4 * pair, windows, channels);
-        scatter(layer, scratch, output + first * layer->output_across, lines, channels);
+        work->run((int8_t *)scratch, records, 4 * stride * length, windows, channels);
+        int8_t *to = output + first * layer->output_across;
+        if (channels == CHANNELS) {
+            work->give(&work->outputs, to, scratch, lines);
+        } else {
+            scatter_bytes(layer, to, scratch, lines, channels);
+        }
     }
 }
 
 void depthwise_conv_2d_s8_3x3(const DepthwiseConv2dS83x3 *layer, const int8_t *input, int8_t *output, void *scratch) {
     const int32_t low = layer->activation_min, high = layer->activation_max;
-    const int32_t floor = low >= layer->output_zero_point;
-    Run *const run = layer->stride == 1 ? floor ? depthwise_3x3_stride1_floor : depthwise_3x3_stride1
-                     : floor            ? depthwise_3x3_stride2_floor
-                                        : depthwise_3x3_stride2;
+    const Work work = work_of(layer);
     for (int32_t batch = 0; batch < layer->batches; batch++) {
         const int32_t *records = layer->records;
         for (int32_t channel = 0; channel < layer->channels; channel += CHANNELS, records += CHANNELS * RECORD) {
             const int32_t left = layer->channels - channel, channels = left < CHANNELS ? left : CHANNELS;
-            compute_block(layer, input + channel, output + channel, scratch, records, channels, run);
+            compute_block(layer, &work, input + channel, output + channel, scratch, records, channels);
         }
         if (low > INT8_MIN || high < INT8_MAX) {
             clamp_outputs(output, layer->output_plane, low, high);

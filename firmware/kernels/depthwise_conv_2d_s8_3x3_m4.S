@@ -182,19 +182,36 @@ stride1 depthwise_3x3_stride1_floor, 1
 stride2 depthwise_3x3_stride2, 0
 stride2 depthwise_3x3_stride2_floor, 1
 
-// (to, from, step, count): words from `step` bytes apart to `places` words apart.
-.macro take name, places
-    .section .text.\name, "ax", %progbits
-    .global \name
-    .type \name, %function
-    .balign 8
-\name:
-    push.w {r4-r7}
-    add.w r12, r2, r2, lsl #1
-    subs.w r3, r3, #4
-    blt.w 2f
-    .balign 8
-1:
+// Copies 8 words at a time, then the 4, 2 and 1 that are left of `count` words; `four`, `two` and `one` copy.
+.macro words count, four, two, one
+    subs.w lr, \count, #8
+    blt.w 5f
+    .balign 4
+4:
+    \four
+    \four
+    subs.w lr, lr, #8
+    bge.w 4b
+5:
+    lsls.w lr, \count, #30
+    bcc.w 6f
+    \four
+6:
+    bpl.w 7f
+    \two
+7:
+    tst.w \count, #1
+    beq.w 8f
+    \one
+8:
+.endm
+
+#define PAD s0
+#define BEHIND s1
+#define SKIP s2
+#define TURN s3
+
+.macro take4 places
     ldr.w r4, [r1]
     ldr.w r5, [r1, r2]
     ldr.w r6, [r1, r2, lsl #1]
@@ -204,36 +221,82 @@ stride2 depthwise_3x3_stride2_floor, 1
     str.w r6, [r0, #8 * \places]
     str.w r7, [r0, #12 * \places]
     str.w r4, [r0], #16 * \places
-    subs.w r3, r3, #4
-    bge.w 1b
-2:
-    adds.w r3, r3, #4
-    beq.w 4f
-3:
+.endm
+
+.macro take2 places
+    ldr.w r4, [r1]
+    ldr.w r5, [r1, r2]
+    add.w r1, r1, r2, lsl #1
+    str.w r5, [r0, #4 * \places]
+    str.w r4, [r0], #8 * \places
+.endm
+
+.macro take1 places
     ldr.w r4, [r1]
     add.w r1, r1, r2
     str.w r4, [r0], #4 * \places
-    subs.w r3, r3, #1
-    bne.w 3b
-4:
-    pop.w {r4-r7}
-    bx lr
-    .size \name, . - \name
 .endm
 
-// The other way.
-.macro give name, places
+// (source, to, from, lines, advance) -> to. Words go `places` words apart.
+.macro take name, places
     .section .text.\name, "ax", %progbits
     .global \name
     .type \name, %function
     .balign 8
 \name:
-    push.w {r4-r7}
+    push.w {r4-r11, lr}
+    ldr.w r11, [sp, #36] // advance
+    ldm.w r0, {r4-r10}
+    vmov SKIP, r5
+    vmov PAD, r6
+    vmov BEHIND, r8
+    vmov TURN, r10
+    mov.w r0, r1
+    mov.w r1, r2
+    mov.w r2, r4
+    mov.w r8, r3
+    mov.w r3, r7
     add.w r12, r2, r2, lsl #1
-    subs.w r3, r3, #4
-    blt.w 2f
-    .balign 8
-1:
+1:  // a line
+    vmov lr, PAD
+    subs.w lr, lr, #1
+    blt.w 3f
+2:
+    str.w r9, [r0], #4 * \places
+    subs.w lr, lr, #1
+    bge.w 2b
+3:
+    words r3, "take4 \places", "take2 \places", "take1 \places"
+    vmov lr, BEHIND
+    vmov r10, SKIP
+    add.w r1, r1, r10
+    subs.w lr, lr, #4
+    blt.w 5f
+4:
+    str.w r9, [r0, #4 * \places]
+    str.w r9, [r0, #8 * \places]
+    str.w r9, [r0, #12 * \places]
+    str.w r9, [r0], #16 * \places
+    subs.w lr, lr, #4
+    bge.w 4b
+5:
+    adds.w lr, lr, #4
+    beq.w 7f
+6:
+    str.w r9, [r0], #4 * \places
+    subs.w lr, lr, #1
+    bne.w 6b
+7:
+    vmov r10, TURN
+    add.w r0, r0, r11
+    eor.w r11, r11, r10
+    subs.w r8, r8, #1
+    bne.w 1b
+    pop.w {r4-r11, pc}
+    .size \name, . - \name
+.endm
+
+.macro give4 places
     ldr.w r5, [r1, #4 * \places]
     ldr.w r6, [r1, #8 * \places]
     ldr.w r7, [r1, #12 * \places]
@@ -243,20 +306,42 @@ stride2 depthwise_3x3_stride2_floor, 1
     str.w r7, [r0, r12]
     str.w r4, [r0]
     add.w r0, r0, r2, lsl #2
-    subs.w r3, r3, #4
-    bge.w 1b
-2:
-    adds.w r3, r3, #4
-    beq.w 4f
-3:
+.endm
+
+.macro give2 places
+    ldr.w r5, [r1, #4 * \places]
+    ldr.w r4, [r1], #8 * \places
+    str.w r5, [r0, r2]
+    str.w r4, [r0]
+    add.w r0, r0, r2, lsl #1
+.endm
+
+.macro give1 places
     ldr.w r4, [r1], #4 * \places
     str.w r4, [r0]
     add.w r0, r0, r2
+.endm
+
+// (target, to, from, lines). Words come from `places` words apart.
+.macro give name, places
+    .section .text.\name, "ax", %progbits
+    .global \name
+    .type \name, %function
+    .balign 8
+\name:
+    push.w {r4-r10, lr}
+    mov.w r4, r0
+    mov.w r0, r1
+    mov.w r1, r2
+    ldm.w r4, {r2, r8, r9, r10} // along, skip, count, advance
+    add.w r12, r2, r2, lsl #1
+1:  // a line
+    words r9, "give4 \places", "give2 \places", "give1 \places"
+    add.w r0, r0, r8
+    add.w r1, r1, r10
     subs.w r3, r3, #1
-    bne.w 3b
-4:
-    pop.w {r4-r7}
-    bx lr
+    bne.w 1b
+    pop.w {r4-r10, pc}
     .size \name, . - \name
 .endm
 
