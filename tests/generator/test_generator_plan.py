@@ -1,5 +1,6 @@
 """The memory plan: live buffers lie apart but for proven overlays, and the arena is as small as it can be."""
 
+from collections.abc import Iterable
 from itertools import permutations
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from common.benchmark import load_benchmark
 from generator.importer import read_graph
 from generator.lower import lower
-from generator.plan import ALIGNMENT, Plan, _Placer, allowed_leads, check_plan, lifetimes, plan
+from generator.plan import ALIGNMENT, Plan, _Placer, allowed_leads, check_plan, in_place_pairs, lifetimes, plan
 from generator.program import Buffer, Port, Program, State, Step
 from tests.reference import reference_data
 
@@ -23,9 +24,16 @@ def program_of(sizes: list[int], steps: list[Step], states: tuple[State, ...] = 
     return Program(tuple(buffers), tuple(steps), (source,), (target,), states=states)
 
 
-def step(index: int, inputs: list[int], output: int, lead: dict[int, int] | None = None, scratch: bool = False) -> Step:
-    names = tuple(f"t{source}" for source in inputs)
-    return Step(index, "X", "x", "x.h", "X", {}, names, (f"t{output}",), f"s{index}" if scratch else None, lead or {})
+def step(
+    index: int,
+    inputs: list[int],
+    output: int,
+    lead: dict[int, int] | None = None,
+    scratch: bool = False,
+    in_place: Iterable[int] = (),
+) -> Step:
+    names, memory = tuple(f"t{source}" for source in inputs), f"s{index}" if scratch else None
+    return Step(index, "X", "x", "x.h", "X", {}, names, (f"t{output}",), memory, lead or {}, frozenset(in_place))
 
 
 def chain(sizes: list[int], links: list[int]) -> Program:
@@ -40,7 +48,8 @@ def programs(draw: st.DrawFn) -> Program:
     for output in range(1, len(sizes)):
         inputs = draw(st.lists(st.integers(0, output - 1), min_size=1, max_size=2))
         lead = {position: draw(st.integers(0, sizes[output])) for position in range(len(inputs)) if draw(st.booleans())}
-        steps.append(step(output - 1, inputs, output, lead, draw(st.booleans())))
+        in_place = [position for position in lead if draw(st.booleans())]
+        steps.append(step(output - 1, inputs, output, lead, draw(st.booleans()), in_place))
     states = (State("t0", 0),) if draw(st.integers(0, 4)) == 0 else ()
     return program_of(sizes, steps, states)
 
@@ -64,7 +73,8 @@ def run(program: Program, memory: Plan) -> None:
         if current.scratch:
             tag(current.scratch, 1000 + position)
         inputs = [(k, name) for k, name in enumerate(current.inputs) if name is not None]
-        leads = [current.lead.get(k) for k, _ in inputs]
+        same = {k for k, name in inputs if memory.offsets[name] == memory.offsets[output]}
+        leads = [0 if k in current.in_place & same else current.lead.get(k) for k, _ in inputs]
         written = 0
         for read in range(max(size[name] for _, name in inputs)):
             for k, name in inputs:
@@ -100,7 +110,8 @@ def test_no_order_of_few_buffers_is_better(program: Program) -> None:
     memory = plan(program)
     lives = lifetimes(program)
     if len(lives) <= 6:
-        placer = _Placer(lives, allowed_leads(program, lives))
+        leads = allowed_leads(program, lives)
+        placer = _Placer(lives, leads, in_place_pairs(program, leads))
         assert memory.arena_bytes == min(placer.place(order)[1] for order in permutations(range(len(lives))))
 
 
@@ -140,6 +151,16 @@ def test_a_step_that_grows_leads_its_input() -> None:
     """Twice as many bytes out as in, with a lead of 100: the output ends where the input does."""
     memory = plan(program_of([100, 200], [step(0, [0], 1, {0: 100})]))
     assert (memory.arena_bytes, memory.offsets["t0"]) == (200, 100)
+
+
+def test_a_step_may_work_in_place_only() -> None:
+    memory = plan(program_of([100, 100], [step(0, [0], 1, {0: 90}, in_place=[0])]))
+    assert (memory.arena_bytes, memory.overlays) == (100, (("t1", "t0"),))
+    between = Plan({"t0": 8, "t1": 0}, memory.lifetimes, 108, 0)
+    with pytest.raises(AssertionError, match="share bytes"):
+        check_plan(program_of([100, 100], [step(0, [0], 1, {0: 90}, in_place=[0])]), between)
+    twice = program_of([100, 100], [step(0, [0, 0], 1, {0: 90, 1: 90}, in_place=[1])])
+    assert plan(twice).arena_bytes == 192
 
 
 def test_no_overlay_on_what_is_read_later_or_twice() -> None:
