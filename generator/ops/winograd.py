@@ -75,6 +75,7 @@ def lower(
         },
         inputs=(layer.input.index,),
         macs=layer.output.elements * 9 * channels,
+        constant_reads=-(-batches * tiles_h * tiles_w // TILES),
         read_past=3 if channels % 4 else 0,
         scratch_bytes=4 * POSITIONS * TILES * pairs + max(4 * POSITIONS * TILES * FILTERS, POSITIONS * channels + 4),
         lead={0: lead_bytes(layer, window)},
