@@ -14,9 +14,23 @@ typedef void Block(const int32_t *block, const uint32_t *columns, const uint32_t
                    int32_t step, int32_t words);
 
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
-// conv_2d_s8_paired_m4.S. The second for outputs that are clamped at their zero point: there the rounding of negative
-// numbers does not matter.
-Block conv_2d_s8_paired_block, conv_2d_s8_paired_block_floor;
+// conv_2d_s8_paired_m4.S: for any number of inputs, a multiple of 16, 16 and 8. Those called floor are for outputs that
+// are clamped at their zero point: there the rounding of negative numbers does not matter.
+Block conv_2d_s8_paired_block, conv_2d_s8_paired_block_whole, conv_2d_s8_paired_block_one, conv_2d_s8_paired_block_half;
+Block conv_2d_s8_paired_floor, conv_2d_s8_paired_floor_whole, conv_2d_s8_paired_floor_one, conv_2d_s8_paired_floor_half;
+
+static Block *block_of(int32_t inputs, bool floor) {
+    if (inputs == 8) {
+        return floor ? conv_2d_s8_paired_floor_half : conv_2d_s8_paired_block_half;
+    }
+    if (inputs == 16) {
+        return floor ? conv_2d_s8_paired_floor_one : conv_2d_s8_paired_block_one;
+    }
+    if (inputs % 16 == 0) {
+        return floor ? conv_2d_s8_paired_floor_whole : conv_2d_s8_paired_block_whole;
+    }
+    return floor ? conv_2d_s8_paired_floor : conv_2d_s8_paired_block;
+}
 #else
 static void conv_2d_s8_paired_block(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end,
                                     int8_t *output, int32_t step, int32_t words) {
@@ -40,7 +54,11 @@ static void conv_2d_s8_paired_block(const int32_t *block, const uint32_t *column
         columns += words;
     }
 }
-#define conv_2d_s8_paired_block_floor conv_2d_s8_paired_block
+
+static Block *block_of(int32_t inputs, bool floor) {
+    (void)inputs, (void)floor;
+    return conv_2d_s8_paired_block;
+}
 #endif
 
 // Expands `count` inputs, or up to three more, of the two pixels of a column; returns where the next ones belong.
@@ -67,11 +85,25 @@ static inline uint32_t *expand_pair(uint32_t *column, const int8_t *a, const int
     return column;
 }
 
-// Expands `pixels` pixels whose windows are the pixels themselves, one after another.
-__attribute__((noinline)) static void gather_pixels(const int8_t *from, int32_t channels, int32_t pixels,
-                                                    uint32_t *columns) {
-    for (; pixels > 0; pixels -= LANES, from += LANES * channels) {
-        columns = expand_pair(columns, from, pixels > 1 ? from + channels : from, channels);
+// Expands pairs of pixels that lie one after another and are their own windows.
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
+void conv_2d_s8_paired_gather(const int8_t *from, int32_t channels, int32_t pairs, uint32_t *columns);
+#else
+static void conv_2d_s8_paired_gather(const int8_t *from, int32_t channels, int32_t pairs, uint32_t *columns) {
+    for (; pairs > 0; pairs--, from += LANES * channels) {
+        columns = expand_pair(columns, from, from + channels, channels);
+    }
+}
+#endif
+
+static void gather_pixels(const int8_t *from, int32_t channels, int32_t pixels, uint32_t *columns, int32_t words) {
+    const int32_t pairs = pixels / LANES;
+    if (pairs > 0) {
+        conv_2d_s8_paired_gather(from, channels, pairs, columns);
+    }
+    if (pixels % LANES != 0) {
+        const int8_t *last = from + (pixels - 1) * channels;
+        expand_pair(columns + pairs * words, last, last, channels);
     }
 }
 
@@ -191,14 +223,14 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
     const int32_t low = layer->activation_min, high = layer->activation_max;
     uint32_t *const first = (uint32_t *)scratch + FILTERS / 4;
     const int32_t most = layer->columns * LANES, channels = layer->output_channels, words = LANES * layer->words;
-    Block *const compute = low >= layer->output_zero_point ? conv_2d_s8_paired_block_floor : conv_2d_s8_paired_block;
+    Block *const compute = block_of(words, low >= layer->output_zero_point);
     int8_t *const nowhere = scratch;
     Position at = {input, 0, 0};
     for (int32_t left = layer->pixels; left > 0; left -= most) {
         const int32_t pixels = left < most ? left : most;
         const uint32_t *const pairs_end = first + pixels / LANES * words;
         if (layer->pointwise) {
-            gather_pixels(input, layer->row_bytes, pixels, first);
+            gather_pixels(input, layer->row_bytes, pixels, first, words);
             input += pixels * layer->row_bytes;
         } else {
             at = gather_windows(layer, at, pixels, first);

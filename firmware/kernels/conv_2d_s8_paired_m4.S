@@ -39,21 +39,26 @@ xb .req lr
 // A turn of the unrolled loop is eight times `products`; a block's first turn begins with those that make the rest
 // whole turns. The pointers are ahead by what lets the last of a turn move them on.
 #define TURN 64 // bytes of weights and of a column
-#define AHEAD 60
 #define PRODUCTS_BYTES 56 // of code
 
+// Numbers of inputs: any, a multiple of a turn's, those of one turn, those of half of one.
+#define ANY 0
+#define WHOLE 1
+#define ONE 2
+#define HALF 3
+
 // 16 products of two inputs: 15 cycles.
-.macro products index
-.if \index < 7
-    ldr.w w0, [weights, #8 * \index - AHEAD]
-    ldr.w w1, [weights, #8 * \index + 4 - AHEAD]
-    ldr.w xa, [column, #8 * \index - AHEAD]
-    ldr.w xb, [column, #8 * \index + 4 - AHEAD]
+.macro products index, turn=TURN
+.if 8 * \index + 8 < \turn
+    ldr.w w0, [weights, #8 * \index + 4 - \turn]
+    ldr.w w1, [weights, #8 * \index + 8 - \turn]
+    ldr.w xa, [column, #8 * \index + 4 - \turn]
+    ldr.w xb, [column, #8 * \index + 8 - \turn]
 .else
     ldr.w w0, [weights, #-4]
-    ldr.w w1, [weights], #TURN
+    ldr.w w1, [weights], #\turn
     ldr.w xa, [column, #-4]
-    ldr.w xb, [column], #TURN
+    ldr.w xb, [column], #\turn
 .endif
     smlad high0a, w0, xa, high0a
     smlad high0b, w0, xb, high0b
@@ -108,7 +113,7 @@ xb .req lr
 .endm
 
 // (block, columns, columns_end, output, step, words)
-.macro block name, floor
+.macro block name, floor, inputs
     .section .text.\name, "ax", %progbits
     .global \name
     .type \name, %function
@@ -121,6 +126,9 @@ xb .req lr
     vmov OUTPUT, r3
     vmov STEP, r4
     vldmia r0!, {s4-s7}
+.if \inputs == HALF
+    mov r6, #4 - TURN / 2
+.else
     rsb r6, r5, #0
     and r6, r6, #TURN / 4 - 1 // words to skip
     adr r7, 2f
@@ -131,14 +139,14 @@ xb .req lr
     vmov ENTRY, r7
     lsl r6, r6, #2
     vmov SKIPPED, r6
+    sub r6, r6, #TURN - 4
+.endif
     sub r7, r0, r6
-    add r7, r7, #AHEAD
     vmov WEIGHTS, r7
     add r7, r0, r5, lsl #2
     vldmia r7, {s8-s19}
-    add r7, r7, #AHEAD
+    add r7, r7, #TURN - 4
     vmov WEIGHTS_END, r7
-    sub r6, r6, #AHEAD
     sub column, column, r6
     sub r2, r2, r6
     vmov COLUMNS_END, r2
@@ -148,13 +156,24 @@ xb .req lr
     vmov high1a, BIAS_HIGH1
     vmov low1a, BIAS_LOW1
     vmov weights, WEIGHTS
+.if \inputs == ANY
     vmov w0, ENTRY
+.endif
     mov.w high0b, high0a
     mov.w low0b, low0a
     mov.w high1b, high1a
     mov.w low1b, low1a
+.if \inputs == ANY
     bx w0
-    .balign 8
+.endif
+.if \inputs == HALF
+2:
+    products 0, TURN / 2
+    products 1, TURN / 2
+    products 2, TURN / 2
+    products 3, TURN / 2
+.else
+    .balign 4
 2:
     products 0
     products 1
@@ -164,11 +183,16 @@ xb .req lr
     products 5
     products 6
     products 7
+.endif
+.if \inputs == ANY || \inputs == WHOLE
     vmov w0, WEIGHTS_END
     cmp.w weights, w0
     bne.w 2b
+.endif
+.if \inputs == ANY
     vmov w1, SKIPPED
     sub.w column, column, w1
+.endif
     vmov COLUMN, column
     vmov r0, OUTPUT
     vmov w0, STEP
@@ -196,7 +220,75 @@ xb .req lr
     .size \name, . - \name
 .endm
 
-block conv_2d_s8_paired_block, 0
-block conv_2d_s8_paired_block_floor, 1
+block conv_2d_s8_paired_block, 0, ANY
+block conv_2d_s8_paired_block_whole, 0, WHOLE
+block conv_2d_s8_paired_block_one, 0, ONE
+block conv_2d_s8_paired_block_half, 0, HALF
+block conv_2d_s8_paired_floor, 1, ANY
+block conv_2d_s8_paired_floor_whole, 1, WHOLE
+block conv_2d_s8_paired_floor_one, 1, ONE
+block conv_2d_s8_paired_floor_half, 1, HALF
+
+// (from, channels, pairs, columns): `expand_pair` of pixels one after another.
+    .section .text.conv_2d_s8_paired_gather, "ax", %progbits
+    .global conv_2d_s8_paired_gather
+    .type conv_2d_s8_paired_gather, %function
+    .balign 8
+conv_2d_s8_paired_gather:
+    push {r4-r11, lr}
+    add r4, r1, #3
+    bic r4, r4, #3 // bytes read of a pixel
+    sub r5, r1, r4
+    lsr r6, r4, #3
+    and r7, r4, #4
+    push {r5-r7} // from a pixel's end to the next pixel, turns of eight inputs, whether four more
+1:
+    ldr lr, [sp, #4]
+    add r12, r0, r1
+    cmp.w lr, #0
+    beq 3f
+    .balign 8
+2:
+    ldr.w r6, [r0], #4
+    ldr.w r10, [r0], #4
+    ldr.w r7, [r12], #4
+    ldr.w r11, [r12], #4
+    sxtb16 r4, r6
+    sxtb16 r6, r6, ror #8
+    sxtb16 r5, r7
+    sxtb16 r7, r7, ror #8
+    sxtb16 r8, r10
+    sxtb16 r10, r10, ror #8
+    sxtb16 r9, r11
+    sxtb16 r11, r11, ror #8
+    str.w r4, [r3], #32
+    str.w r5, [r3, #-28]
+    str.w r6, [r3, #-24]
+    str.w r7, [r3, #-20]
+    str.w r8, [r3, #-16]
+    str.w r9, [r3, #-12]
+    str.w r10, [r3, #-8]
+    str.w r11, [r3, #-4]
+    subs.w lr, lr, #1
+    bne 2b
+3:
+    ldr r8, [sp, #8]
+    ldr r9, [sp]
+    cmp.w r8, #0
+    beq 4f
+    ldr.w r6, [r0]
+    ldr.w r7, [r12], #4
+    sxtb16 r4, r6
+    sxtb16 r6, r6, ror #8
+    sxtb16 r5, r7
+    sxtb16 r7, r7, ror #8
+    stm r3!, {r4-r7}
+4:
+    add r0, r12, r9
+    subs r2, r2, #1
+    bne 1b
+    add sp, sp, #12
+    pop {r4-r11, pc}
+    .size conv_2d_s8_paired_gather, . - conv_2d_s8_paired_gather
 
 #endif
