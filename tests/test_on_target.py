@@ -98,11 +98,17 @@ class Network:
         if self.shape[3] < 8:
             channels = int(self.rng.integers(8, 18))
             shape = (*self.shape[:3], channels)
-            self.layer("CONV_2D", (channels, 1, 1, self.shape[3]), 0, shape, padding=SAME, **dict.fromkeys(STEPS, 1))
+            self.layer(
+                "CONV_2D",
+                (channels, 1, 1, self.shape[3]),
+                0,
+                shape,
+                options={"padding": SAME} | dict.fromkeys(STEPS, 1),
+            )
         filters, padding = int(self.rng.integers(8, 40)), SAME if min(self.shape[1:3]) < 3 else self.rng.integers(2)
         height, width = (size - (2 if padding == VALID else 0) for size in self.shape[1:3])
         shape, output = (filters, 3, 3, self.shape[3]), (1, height, width, filters)
-        self.layer("CONV_2D", shape, 0, output, padding=int(padding), **dict.fromkeys(STEPS, 1))
+        self.layer("CONV_2D", shape, 0, output, options={"padding": int(padding)} | dict.fromkeys(STEPS, 1))
 
     def depthwise(self, size: int | None = None) -> None:
         size = size or int(self.rng.choice([2, 3, 3, 3, 5]))
@@ -184,7 +190,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_random_networks_have_all_the_assembly() -> None:
     written = {path.name.removesuffix("_m4.S") for path in (FIRMWARE / "kernels").glob("*_m4.S")}
     programs = [compile_model(random_model(seed), "random").program for seed in SEEDS]
-    assert written <= {step.kernel for program in programs for step in program.steps}
+    assert written <= {Path(step.header).stem for program in programs for step in program.steps}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -197,6 +203,23 @@ def test_random_networks(seed: int, tmp_path: Path) -> None:
 def test_large_planes(seed: int, tmp_path: Path) -> None:
     pytest.importorskip("tflite_micro")
     verify(seed, tmp_path, large_planes)
+
+
+def pointwise_layers(seed: int) -> bytes:
+    """Numbers of inputs for each variant of the paired convolution, all with and without a clamp at the zero point."""
+    network = Network(seed)
+    for channels in (8, 16, 32, 8, 16, 48, 20, 8, 16, 32, 5):
+        shape = (*network.shape[:3], channels)
+        unit = {"padding": SAME} | dict.fromkeys(STEPS, 1)
+        network.layer("CONV_2D", (channels, 1, 1, network.shape[3]), 0, shape, options=unit)
+    network.fully_connected(5)
+    return build_model(network.tensors, network.operators, [0], [network.top])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pointwise_layers(seed: int, tmp_path: Path) -> None:
+    pytest.importorskip("tflite_micro")
+    verify(seed, tmp_path, pointwise_layers)
 
 
 @pytest.mark.slow

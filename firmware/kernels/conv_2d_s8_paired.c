@@ -4,6 +4,8 @@
 #include "im2col_s8.h"
 #include "requantize.h"
 
+#include <string.h>
+
 #define LANES CONV_2D_PAIRED_LANES
 #define FILTERS CONV_2D_PAIRED_FILTERS
 #define STAGE_SLACK 4 // bytes behind a staged window, which is copied in words
@@ -219,12 +221,27 @@ static Position gather_windows(const Conv2dS8 *layer, Position at, int32_t pixel
     return at;
 }
 
+// The input with the padding around it; `plane` is word aligned and a few bytes longer than the plane.
+static const int8_t *padded_plane(const Conv2dS8 *layer, const int8_t *input, int8_t *plane) {
+    const int32_t row = layer->source_w * layer->input_channels, pitch = layer->input_w * layer->input_channels;
+    int8_t *to = plane + layer->plane_top * pitch + layer->plane_left * layer->input_channels;
+    put_padding(plane, layer->input_zero_point, layer->plane_bytes);
+    for (int32_t y = 0; y < layer->source_h; y++, input += row, to += pitch) {
+        memcpy(to, input, (size_t)row);
+    }
+    return plane;
+}
+
 void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
     const int32_t low = layer->activation_min, high = layer->activation_max;
     uint32_t *const first = (uint32_t *)scratch + FILTERS / 4;
     const int32_t most = layer->columns * LANES, channels = layer->output_channels, words = LANES * layer->words;
     Block *const compute = block_of(words, low >= layer->output_zero_point);
     int8_t *const nowhere = scratch;
+    if (layer->plane_bytes > 0) { // behind the columns and the staged windows
+        int8_t *const stages_end = (int8_t *)(first + layer->columns * words) + 2 * (words + STAGE_SLACK);
+        input = padded_plane(layer, input, stages_end);
+    }
     Position at = {input, 0, 0};
     for (int32_t left = layer->pixels; left > 0; left -= most) {
         const int32_t pixels = left < most ? left : most;

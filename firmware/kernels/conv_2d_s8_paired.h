@@ -22,7 +22,7 @@
 
 // input: [batches][input_h][input_w][input_channels]; up to 3 bytes after it are read too and may hold anything.
 // output: [batches][output_h][output_w][output_channels]. scratch: 4 + 8 * words * columns bytes, and 4 * words + 8
-// more if not pointwise; 4-byte aligned. layer->groups is 1 and layer->by_offset is set.
+// more if not pointwise, and plane_bytes and 4 more; 4-byte aligned. layer->groups is 1 and layer->by_offset is set.
 void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch);
 
 #endif

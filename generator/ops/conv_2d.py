@@ -34,6 +34,7 @@ from generator.quantization import (
 PIXELS = 4  # CONV_2D_PIXELS in firmware/kernels/conv_2d_s8.h
 PAIRED_LANES, PAIRED_FILTERS = 2, 4  # CONV_2D_PAIRED_LANES and _FILTERS in firmware/kernels/conv_2d_s8_paired.h
 TAIL_ROWS = 3
+MOST_PLANE_BYTES = 2048  # of a copy of the input with its padding
 PAIRED_REACH = 2**23  # of the sums of filters in the high bytes
 INPUTS_PER_STEP = 4
 INPUT_ORDER = (0, 2, 1, 3)  # in which SXTB16 of a word and of the word rotated by a byte yield its bytes
@@ -128,6 +129,8 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
     pointwise = _is_pointwise(layer, window)
     in_pieces = staged or not row_bytes or _has_padding(layer, window)
     stages = 2 * (not pointwise) if paired else int(in_pieces)
+    plane = _padded_plane(layer, window) if paired else {}
+    plane_bytes = plane.get("plane_bytes", 0)
     tails = paired and window.filter_h == TAIL_ROWS and row_bytes > INPUTS_PER_STEP and row_bytes % INPUTS_PER_STEP == 1
     if tails:
         weights = weights[:, _tails_last(row_bytes)]
@@ -148,6 +151,7 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
             "staged": staged,
             "tails": tails,
             "pointwise": pointwise,
+            **plane,
             "by_offset": by_offset,
             "input_zero_point": layer.input.quantization.zero_point,
             "output_zero_point": layer.output.quantization.zero_point,
@@ -160,7 +164,8 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
         read_past=-(row_bytes or channels) % INPUTS_PER_STEP,
         scratch_bytes=lanes * columns * words * 4
         + stages * (2 * words + INPUTS_PER_STEP)
-        + (PAIRED_FILTERS if paired else 0),
+        + (PAIRED_FILTERS if paired else 0)
+        + (plane_bytes + INPUTS_PER_STEP if plane_bytes else 0),
         lead={0: lead_bytes(layer, window, lanes * columns, layer.filters // groups if groups > 1 else None)},
     )
 
@@ -251,6 +256,32 @@ def _tails_last(row_bytes: int) -> NDArray[np.int64]:
     """Order of the inputs of a window of `TAIL_ROWS` rows: the last byte of each row after all others."""
     places = np.arange(TAIL_ROWS * row_bytes).reshape(TAIL_ROWS, row_bytes)
     return np.concatenate([places[:, :-1].reshape(-1), places[:, -1]])
+
+
+def _padded_plane(layer: Linear, window: Window) -> dict[str, int]:
+    """The geometry of a copy of the input with its padding, where that takes little memory; else nothing.
+
+    Windows over the edge are gathered slowly; on such a plane there are none.
+    """
+    batches, height, width, channels = layer.input.shape
+    if batches != 1 or _groups(layer) != 1 or not _has_padding(layer, window):
+        return {}
+    rows = (window.output_h - 1) * window.stride_h + (window.filter_h - 1) * window.dilation_h + 1
+    columns = (window.output_w - 1) * window.stride_w + (window.filter_w - 1) * window.dilation_w + 1
+    rows, columns = max(rows, window.pad_top + height), max(columns, window.pad_left + width)
+    if rows * columns * channels > MOST_PLANE_BYTES:
+        return {}
+    return {
+        "input_h": rows,
+        "input_w": columns,
+        "pad_top": 0,
+        "pad_left": 0,
+        "plane_bytes": rows * columns * channels,
+        "source_h": height,
+        "source_w": width,
+        "plane_top": window.pad_top,
+        "plane_left": window.pad_left,
+    }
 
 
 def _is_pointwise(layer: Linear, window: Window) -> bool:
