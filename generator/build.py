@@ -57,7 +57,7 @@ def build(
     compiler = platformio.require_compiler()
     report(f"compiling {model.name}")
     content = read_model(model)
-    compiled = compile_model(content, str(model), dead_channels=dead_channels)
+    compiled = compile_model(content, str(model), dead_channels=dead_channels, compact=optimize == "memory")
     program, memory = compiled.program, compiled.memory
     check_ports(program, benchmark, model)
     placement = place(program, board, optimize, check_fit(program, memory, board, benchmark), ram_budget)

@@ -1,10 +1,12 @@
 """The compiler from end to end: a model's bytes in, a program with its memory plan out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.errors import UserError
+from generator.graph import Graph
 from generator.importer import parse_graph
 from generator.lower import lower
+from generator.ops.conv_2d import COMPACT
 from generator.passes import optimise
 from generator.plan import Plan, check_plan, plan
 from generator.program import Program
@@ -20,8 +22,10 @@ class Compiled:
     changes: tuple[str, ...]
 
 
-def compile_model(content: bytes, name: str, *, dead_channels: bool = True) -> Compiled:
+def compile_model(content: bytes, name: str, *, dead_channels: bool = True, compact: bool = False) -> Compiled:
     """Read, optimise, lower and plan a `.tflite` model. ``name`` is for messages; ``dead_channels`` drops those.
+
+    ``compact``: no kernel that needs larger weights than the model's to be faster.
 
     Raises:
         UserError: the model is damaged, or something of it cannot be compiled.
@@ -30,9 +34,14 @@ def compile_model(content: bytes, name: str, *, dead_channels: bool = True) -> C
     try:
         check_order(graph)
         optimised = optimise(graph, dead_channels=dead_channels)
-        program = lower(optimised.graph)
+        program = lower(_compact(optimised.graph) if compact else optimised.graph)
         memory = plan(program)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
     check_plan(program, memory)
     return Compiled(program, memory, optimised.notes)
+
+
+def _compact(graph: Graph) -> Graph:
+    operators = (replace(operator, options={**operator.options, COMPACT: True}) for operator in graph.operators)
+    return replace(graph, operators=tuple(operators))

@@ -33,6 +33,7 @@ from generator.quantization import (
 
 PIXELS = 4  # CONV_2D_PIXELS in firmware/kernels/conv_2d_s8.h
 PAIRED_LANES, PAIRED_FILTERS = 2, 4  # CONV_2D_PAIRED_LANES and _FILTERS in firmware/kernels/conv_2d_s8_paired.h
+COMPACT = "compact"  # option that the compiler sets: no kernel with larger weights than the model's
 TAIL_ROWS = 3
 MOST_PLANE_BYTES = 2048  # of a copy of the input with its padding
 PAIRED_REACH = 2**23  # of the sums of filters in the high bytes
@@ -87,8 +88,11 @@ def _reject_shapes(layer: Linear, operator: Operator) -> str | None:
 def lower(graph: Graph, operator: Operator) -> Lowered:
     layer = linear_of(graph, operator)
     assert layer is not None
-    by_tiles = _lower_winograd(layer, operator) if layer.dtype == "int8" and winograd.affordable(graph) else None
-    return by_tiles or lower_layer(layer, operator)
+    if layer.dtype == "int8" and not operator.options.get(COMPACT) and winograd.affordable(graph):
+        by_tiles = _lower_winograd(layer, operator)
+        if by_tiles is not None:
+            return by_tiles
+    return lower_layer(layer, operator)
 
 
 def _lower_winograd(layer: Linear, operator: Operator) -> Lowered | None:

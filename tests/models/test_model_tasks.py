@@ -15,8 +15,8 @@ def test_table_shows_every_model_with_its_hash() -> None:
     screen = io.StringIO()
     Console(file=screen, width=80).print(listing.models_table())
     text = screen.getvalue()
-    assert "ad_synthetic_int8.tflite" in text
-    line = next(line for line in text.splitlines() if "ad01_int8.tflite" in line)
+    assert "ad_synthetic_int8" in text
+    line = next(line for line in text.splitlines() if "ad01_int8" in line)
     assert "87cf24194e" in line
     assert "276,976" in line
     assert "fetched" in line

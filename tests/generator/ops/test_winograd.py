@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from generator.compile import compile_model
 from generator.importer import parse_graph
 from generator.lower import lower
 from generator.ops import winograd
@@ -198,3 +199,9 @@ def test_transformed_inputs_stay_in_their_half() -> None:
     least, greatest = 255 * np.minimum(both, 0).sum(axis=1), 255 * np.maximum(both, 0).sum(axis=1)
     assert least.min() + winograd.LIFT >= 0
     assert greatest.max() + winograd.LIFT < 2**15
+
+
+def test_a_compact_model_has_no_larger_weights() -> None:
+    model = LARGE.model()
+    kernels = [compile_model(model, "m", compact=compact).program.steps[0].kernel for compact in (False, True)]
+    assert kernels == ["conv_2d_3x3_winograd_s8", "conv_2d_s8_paired"]
