@@ -227,6 +227,7 @@ def flash(_context: Context, port: str | None = None, via: str | None = None, dr
         "port": PORT_HELP,
         "data": DATA_HELP,
         "quick": "one short window instead of five of 10 s: not valid for a submission",
+        "full": "windows of 10 s on the virtual board, too, where they are 1 s long otherwise",
     }
 )
 @friendly
@@ -239,6 +240,7 @@ def bench(
     port: str | None = None,
     data: str | None = None,
     quick: bool = False,
+    full: bool = False,
 ) -> None:
     """Time inference of the last build over the serial port; builds first if need be."""
     from common.board import load_board
@@ -252,6 +254,7 @@ def bench(
         data=Path(data).expanduser() if data else None,
         quick=quick,
         console=console,
+        full=full,
     )
 
 

@@ -14,7 +14,9 @@ def models_table() -> Table:
     for heading in ("model", "bench", "bytes", "sha256", "licence", "state"):
         table.add_column(heading, justify="right" if heading == "bytes" else "left", no_wrap=True)
     for row in rows():
-        table.add_row(row.name.removesuffix(".tflite"), row.bench, f"{row.bytes:,}", row.sha256[:10], row.licence, row.state)
+        table.add_row(
+            row.name.removesuffix(".tflite"), row.bench, f"{row.bytes:,}", row.sha256[:10], row.licence, row.state
+        )
     return table
 
 

@@ -8,7 +8,7 @@ import pytest
 from common.errors import UserError
 from harness.answers import DeviceError
 from harness.inputs import Input
-from harness.performance import PerformanceResult, Step, Window, measure
+from harness.performance import VIRTUAL, PerformanceResult, Step, Window, measure
 from tests.harness.conftest import connect
 from tests.harness.fake_device import Faults
 
@@ -42,6 +42,14 @@ def test_quick_is_one_second_and_not_valid() -> None:
     assert "1 different inputs, not 5" in result.violations
     assert any("window 1 lasted 10" in violation for violation in result.violations)
     assert port.now < 3
+
+
+def test_the_virtual_boards_windows_are_short_and_say_so() -> None:
+    device, _ = connect()
+    result = measure(device, INPUTS, timing="modelled", quick=False, result_count=1, rules=VIRTUAL)
+    assert [window.input for window in result.windows] == [item.name for item in INPUTS]
+    assert all(1_000_000 <= window.elapsed_us < 1_100_000 for window in result.windows)
+    assert len(result.violations) == 5
 
 
 def test_a_window_that_came_out_short_is_repeated() -> None:

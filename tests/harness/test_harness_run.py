@@ -70,7 +70,7 @@ def arguments(firmware: Firmware, board: Board, console: Console) -> dict[str, A
 
 def test_full_run_on_the_virtual_board(arguments: dict[str, Any], virtual: type[FakeBoard]) -> None:
     firmware: Firmware = arguments["firmware"]
-    path = run_performance(**arguments)
+    path = run_performance(**arguments, full=True)
     assert path == firmware.folder / "results.json"
     saved = json.loads(path.read_text())
     assert saved["unverified"] is True
