@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -124,7 +123,7 @@ def run_speed(board: Board, benches: Sequence[str], page: Path | None, console: 
     published = published_results(board)
     table = Table(
         title=f"{board.title}, {board.clock.sysclk_hz // 1_000_000} MHz, modelled; ms beside the best published",
-        box=box.SIMPLE_HEAD,
+        box=None,
         padding=(0, 1, 0, 0),
         show_edge=False,
         pad_edge=False,
@@ -143,13 +142,13 @@ def run_speed(board: Board, benches: Sequence[str], page: Path | None, console: 
 
 def _headings() -> Iterator[str]:
     yield from (
-        "benchmark",
+        "bench",
         "optimize",
         "cycles",
         "ms",
-        "best published",
+        "published",
         "factor",
-        "cycles/MAC",
+        "c/MAC",
         "flash",
         "RAM",
         "arena",

@@ -1,0 +1,49 @@
+"""`invoke speed`: what it compares with, and the page it writes."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from common.board import load_board
+from common.errors import UserError
+from models.registry import by_name
+from studies import speed
+from studies.speed import Layer, Measurement, published_results, run_speed
+
+BOARD = load_board("nucleo_l4r5zi")
+LAYERS = (Layer(0, "CONV_2D", 1000, 1500), Layer(1, "SOFTMAX", 0, 500))
+
+
+def measurements(objective: str) -> Measurement:
+    return Measurement("kws", objective, "kws.tflite", 3_600_000, 50_000, 20_000, 12_000, LAYERS)
+
+
+def test_published_results_name_registered_models() -> None:
+    published = published_results(BOARD)
+    assert sorted(published) == ["ad", "ic", "kws", "vww"]
+    for bench, best in published.items():
+        assert by_name(best.reference).bench == bench
+        assert best.latency_ms > 0
+
+
+def test_table_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "BUILD", tmp_path)
+    monkeypatch.setattr(speed, "measure_all", lambda *_: [measurements(objective) for objective in speed.OBJECTIVES])
+    console = Console(file=io.StringIO(), width=80)
+    run_speed(BOARD, ["kws"], tmp_path / "speed.md", console)
+    assert isinstance(console.file, io.StringIO)
+    assert "3,600,000 30.000 " in console.file.getvalue()  # at 120 MHz
+    page = (tmp_path / "speed.md").read_text()
+    assert "| kws | latency | 3,600,000 | 30.000 | 43.187 | 1.44 | 3600.00 | 50,000 | 20,000 | 12,000 |" in page
+    assert "| 0 CONV_2D | 1,000 | 1,500 | 1.50 |" in page
+    assert "| 1 SOFTMAX | 0 | 500 |  |" in page
+    assert (tmp_path / "speed.json").is_file()
+
+
+def test_a_build_that_fails_is_one_message(tmp_path: Path) -> None:
+    path = tmp_path / "my.tflite"
+    path.write_bytes(b"no model")
+    with pytest.raises(UserError, match=r"kws for latency: .*my\.tflite is not a TensorFlow Lite model"):
+        speed._in_process("kws", path, BOARD, "latency")
