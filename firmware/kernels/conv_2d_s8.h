@@ -8,7 +8,7 @@
 // columns of int16 in the scratch memory, then computes all their output channels, two channels by four pixels at a
 // time, and so on: its output may begin before its input (`lead` in generator/ops/conv_2d.py).
 //
-// Weights are packed by generator/ops/conv_2d.py: for each group, blocks of two filters. The last two blocks of a group
+// Weights are packed by generator/ops/packing.py: for each group, blocks of two filters. The last two blocks of a group
 // with an odd number of filters share one; a group of one filter has a block of twice that. A block begins with the two
 // biases and then, for each filter, {multiplier, offset, right shift} of `requantize_by_offset`, or, for layers it does
 // not fit, {multiplier, left shift, right shift}. Then come the weights: for every four inputs, those of inputs 0 and 2

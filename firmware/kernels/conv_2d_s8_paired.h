@@ -10,7 +10,7 @@
 // l >= 0.
 //
 // The kernel walks over the output pixels as `conv_2d_s8` does, two pixels by four filters at a time. Blocks of four
-// filters are packed by generator/ops/conv_2d.py; the last two of a layer share filters if their number is no multiple
+// filters are packed by generator/ops/packing.py; the last two of a layer share filters if their number is no multiple
 // of four. A block: the biases {256 bias 1 + bias 0, bias 0, 256 bias 3 + bias 2, bias 2}; for every four inputs the
 // halfwords of inputs 0 and 2, first of filters 1 and 0, then of 3 and 2, and so those of inputs 1 and 3; for each
 // filter {multiplier, offset, right shift}, of filters 0 and 2 for `requantize_by_offset`, of 1 and 3 for

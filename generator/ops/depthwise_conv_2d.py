@@ -9,6 +9,7 @@ from generator.graph import Graph, Operator, Tensor
 from generator.ops import conv_2d
 from generator.ops.linear import Linear, linear_of
 from generator.ops.lowered import Lowered
+from generator.ops.packing import packed_filters
 from generator.ops.window import Window, window_lead, window_of
 from generator.quantization import activation_range
 
@@ -167,7 +168,7 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowe
     if max(rows.taps, columns.taps) > TAPS or dilated or rows.stride != columns.stride or rows.stride not in (1, 2):
         return None
     minimum, maximum = activation_range(activation, layer.output.quantization)
-    weights, records, by_offset = conv_2d.packed_filters(layer, minimum, maximum)
+    weights, records, by_offset = packed_filters(layer, minimum, maximum)
     reach = 128 * np.abs(weights.astype(np.int64)).sum(axis=1) + np.abs(records[:, 0].astype(np.int64))
     lines = _lines(rows, columns)
     if not by_offset or np.any(reach >= REACH) or lines.bytes > MOST_BYTES:
@@ -246,7 +247,7 @@ def _lower_any_filters(layer: Linear, window: Window, activation: int) -> Lowere
     assert layer.output.quantization is not None
     batches, input_h, input_w, channels = layer.input.shape
     minimum, maximum = activation_range(activation, layer.output.quantization)
-    weights, records, by_offset = conv_2d.packed_filters(layer, minimum, maximum)
+    weights, records, by_offset = packed_filters(layer, minimum, maximum)
     last_inside = input_w + window.pad_left - 1 - (window.filter_w - 1) * window.dilation_w
     return Lowered(
         kernel="depthwise_conv_2d_s8",

@@ -21,6 +21,7 @@ from generator.ops.linear import (
     weight_matrix,
 )
 from generator.ops.lowered import Lowered
+from generator.ops.packing import INPUT_ORDER, can_pair, packed_filters
 from generator.ops.window import Window
 from generator.quantization import INT8_MAX, INT8_MIN, activation_range
 
@@ -197,8 +198,8 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
     assert output is not None
     units, depth = weight_matrix(layer).shape
     minimum, maximum = activation_range(activation, output)
-    weights, records, by_offset = conv_2d.packed_filters(layer, minimum, maximum)
-    if not by_offset or not conv_2d.can_pair(weights, records):
+    weights, records, by_offset = packed_filters(layer, minimum, maximum)
+    if not by_offset or not can_pair(weights, records):
         return None
     records[:, 1] = (records[:, 1].astype(np.int64) + 2**32) // 2
     shared = bool(np.all(records[:, 1:] == records[0, 1:]))
@@ -244,7 +245,7 @@ def _paired_block(weights: NDArray[np.int8], records: NDArray[np.int32], *, with
     padded = np.zeros((units, padded_depth(depth)), np.int16)
     padded[:, :depth] = weights
     halves = (256 * padded[1::2] + padded[::2]).astype("<i2")
-    steps = halves.reshape(units // 2, -1, INPUTS_PER_WORD)[..., conv_2d.INPUT_ORDER].reshape(units // 2, -1, 2)
+    steps = halves.reshape(units // 2, -1, INPUTS_PER_WORD)[..., INPUT_ORDER].reshape(units // 2, -1, 2)
     packed = np.ascontiguousarray(steps.transpose(1, 0, 2)).reshape(-1).view("<i4")
     bias = records[:, 0].astype(np.int64)
     biases = np.stack([256 * bias[1::2] + bias[::2], bias[::2]], axis=-1).astype(np.uint32).view(np.int32)

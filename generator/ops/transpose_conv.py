@@ -22,6 +22,7 @@ from generator.ops.linear import (
     reject_types,
 )
 from generator.ops.lowered import Lowered
+from generator.ops.packing import packed_filters
 from generator.ops.window import SAME, VALID, Window, reject_window, transposed_window_of, window_of
 from generator.quantization import activation_range
 
@@ -109,7 +110,7 @@ def _lower_phases(layer: Linear, window: Window, activation: int) -> Lowered:
     assert layer.output.quantization is not None
     batches, input_h, input_w, channels = layer.input.shape
     minimum, maximum = activation_range(activation, layer.output.quantization)
-    weights, records, by_offset = conv_2d.packed_filters(layer, minimum, maximum)
+    weights, records, by_offset = packed_filters(layer, minimum, maximum)
     zero_point = layer.input.quantization.zero_point
     records = records.copy()
     records[:, 0] += zero_point * weights.sum(axis=1, dtype=np.int32)  # taps differ: the zero point is not folded in

@@ -1,0 +1,111 @@
+"""Filters as the int8 kernels read them: which rescaling they take, and how their weights lie in memory."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.fixed_point import rescale
+from generator.ops.linear import Linear, folded_bias, rescale_per_filter, weight_matrix
+from generator.quantization import INT8_MAX, INT8_MIN, Rescale
+
+INPUTS_PER_STEP = 4
+INPUT_ORDER = (0, 2, 1, 3)  # in which SXTB16 of a word and of the word rotated by a byte yield its bytes
+PAIRED_FILTERS = 4  # CONV_2D_PAIRED_FILTERS in firmware/kernels/conv_2d_s8_paired.h
+PAIRED_REACH = 2**23  # of the sums of filters in the high bytes
+
+
+def packed_filters(layer: Linear, minimum: int, maximum: int) -> tuple[NDArray[np.int8], NDArray[np.int32], bool]:
+    """Weights [filters, depth]; records [filters, 4]; whether these are {bias, multiplier, offset, shift} of
+    `requantize_by_offset` for all filters, or {bias, multiplier, left shift, right shift}.
+
+    ``minimum`` and ``maximum`` are what the outputs are clamped to. A filter whose output is the same for all inputs
+    gets zero weights and that output as its offset: such are often the filters whose scales are out of all proportion.
+    """
+    assert layer.output.quantization is not None
+    zero_point = layer.output.quantization.zero_point
+    weights, bias = weight_matrix(layer).copy(), folded_bias(layer)
+    reach = _accumulator_range(weights, bias)
+    by_offset, general = [], []
+    for index, factor in enumerate(rescale_per_filter(layer)):
+        low, high = reach[index].tolist()
+        constant = _constant_output(low, high, factor, zero_point, minimum, maximum)
+        record = _offset_record(int(bias[index]), max(-low, high), factor, zero_point)
+        if constant is not None:
+            weights[index] = 0
+            record = (0, -(2**31), 2 * constant + 1, 1)
+        by_offset.append(record)
+        general.append((int(bias[index]), factor.multiplier, max(factor.shift, 0), max(-factor.shift, 0)))
+    if all(record is not None for record in by_offset):
+        return weights, np.array(by_offset, np.int32), True
+    return weight_matrix(layer), np.array(general, np.int32), False
+
+
+def _accumulator_range(weights: NDArray[np.int8], bias: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[filters, 2]: least and greatest sum over all int8 inputs."""
+    wide = weights.astype(np.int64)
+    least = np.minimum(wide * INT8_MIN, wide * INT8_MAX).sum(axis=1)
+    greatest = np.maximum(wide * INT8_MIN, wide * INT8_MAX).sum(axis=1)
+    return np.stack([bias + least, bias + greatest], axis=-1)
+
+
+def _constant_output(low: int, high: int, factor: Rescale, zero_point: int, minimum: int, maximum: int) -> int | None:
+    """The output for all accumulators from ``low`` to ``high``, if it is only one; rescaling preserves their order."""
+    if factor.shift > 0:
+        return None  # the reference's left shift wraps
+    outputs = {min(max(rescale(value, factor) + zero_point, minimum), maximum) for value in (low, high)}
+    return outputs.pop() if len(outputs) == 1 else None
+
+
+def _offset_record(bias: int, reach: int, factor: Rescale, zero_point: int) -> tuple[int, int, int, int] | None:
+    """{bias, multiplier, offset, shift} of `requantize_by_offset`, or None where it could overflow 32 bits.
+
+    ``reach``: greatest magnitude of the accumulator.
+    """
+    right = -factor.shift
+    if right < 1 or factor.multiplier == 0:
+        return None
+    offset = (2 * zero_point + 1) << (right - 1)
+    if abs(rescale(reach, Rescale(factor.multiplier, 0))) + 1 + abs(offset) >= 2**31:
+        return None
+    return bias, 2 * factor.multiplier - 2**32, offset, right
+
+
+def pack_blocks(weights: NDArray[np.int8], records: NDArray[np.int32], groups: int) -> NDArray[np.int32]:
+    """Weights [filters, depth] and records [filters, 4] -> blocks of firmware/kernels/conv_2d_s8.h, flattened."""
+    filters, depth = weights.shape
+    padded = np.zeros((filters, -(-depth // INPUTS_PER_STEP) * INPUTS_PER_STEP), np.int8)
+    padded[:, :depth] = weights
+    in_group = filters // groups
+    first = np.minimum(np.arange(0, in_group, 2), max(in_group - 2, 0))
+    pairs = np.stack([first, np.minimum(first + 1, in_group - 1)], axis=-1)
+    chosen = (np.arange(groups)[:, None, None] * in_group + pairs).reshape(-1, 2)
+    steps = padded[chosen].reshape(len(chosen), 2, -1, INPUTS_PER_STEP)[..., INPUT_ORDER]
+    packed = np.ascontiguousarray(steps.transpose(0, 2, 3, 1)).reshape(len(chosen), -1).view("<i4")
+    heads = [records[chosen[:, 0], :1], records[chosen[:, 1], :1], records[chosen[:, 0], 1:], records[chosen[:, 1], 1:]]
+    return np.concatenate([*heads, packed], axis=1).astype(np.int32).reshape(-1)
+
+
+def can_pair(weights: NDArray[np.int8], records: NDArray[np.int32]) -> bool:
+    """Whether the filters fit `pack_paired`."""
+    if len(weights) < PAIRED_FILTERS:
+        return False
+    reach = np.abs(_accumulator_range(weights, records[:, 0].astype(np.int64)))
+    return bool(np.all(weights > INT8_MIN) and np.all(reach < PAIRED_REACH))
+
+
+def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Weights [filters, depth], records [filters, 4] -> blocks of firmware/kernels/conv_2d_s8_paired.h, flattened."""
+    filters, depth = weights.shape
+    padded = np.zeros((filters, -(-depth // INPUTS_PER_STEP) * INPUTS_PER_STEP), np.int16)
+    padded[:, :depth] = weights
+    first = np.minimum(np.arange(0, filters, PAIRED_FILTERS), filters - PAIRED_FILTERS)
+    chosen = first[:, None] + np.arange(PAIRED_FILTERS)
+    blocks = padded[chosen]  # [blocks, filters, inputs]
+    halves = (256 * blocks[:, 1::2] + blocks[:, ::2]).astype("<i2")  # [blocks, pairs, inputs]
+    steps = halves.reshape(len(chosen), 2, -1, INPUTS_PER_STEP)[..., INPUT_ORDER].reshape(len(chosen), 2, -1, 2)
+    packed = np.ascontiguousarray(steps.transpose(0, 2, 1, 3)).reshape(len(chosen), -1).view("<i4")
+    bias = records[chosen, 0].astype(np.int64)
+    heads = np.stack([256 * bias[:, 1] + bias[:, 0], bias[:, 0], 256 * bias[:, 3] + bias[:, 2], bias[:, 2]], axis=-1)
+    tails = records[chosen, 1:].astype(np.int64)
+    tails[:, 1::2, 0] = (tails[:, 1::2, 0] + 2**32) // 2
+    tails = tails.reshape(len(chosen), -1)
+    return np.concatenate([heads.astype(np.uint32).view(np.int32), packed, tails], axis=1).astype(np.int32).reshape(-1)
