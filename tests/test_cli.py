@@ -1,6 +1,7 @@
 """The command line as a user types it: exit codes, one-line errors, and no traceback for anything a user can cause."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,10 @@ def refused(folder: Path, *words: str, **environment: str) -> str:
         (["build", "--runtime", "jit"], "error: unknown runtime 'jit'; runtimes are: aot"),
         (["build", "--model", "absent.tflite"], "error: cannot read model absent.tflite: No such file"),
         (["build", "--colour", "red"], "--colour"),
+        (["build", "--optimize", "beauty"], "error: unknown objective 'beauty'; objectives are: latency, balanced"),
+        (["build", "--ram-budget", "much"], "error: --ram-budget much: not a number of bytes like 49152 or 48K"),
+        (["build", "--flash-budget", "0"], "error: --flash-budget 0: not a number of bytes"),
+        (["speed", "--bench", "xyz"], "error: unknown benchmark 'xyz'"),
         (["bench", "--board", "uno"], "error: unknown board 'uno'"),
         (["train", "--bench", "xyz"], "error: no training script for benchmark 'xyz'"),
         (["models", "--fetch", "xyz"], "error: "),
@@ -122,6 +127,19 @@ def test_plan_draws_without_a_compiler(tmp_path: Path) -> None:
 )
 def test_plan_refuses(tmp_path: Path, words: list[str], message: str) -> None:
     assert message in refused(tmp_path, "plan", *words)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--ram-budget=8K", "bytes of RAM, "), ("--flash-budget=10K", "more than the budget of 10,240")],
+)
+def test_budgets(tmp_path: Path, option: str, message: str) -> None:
+    if shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("no arm-none-eabi-gcc")
+    answer = run(tmp_path, "build", option)
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert not list(tmp_path.glob("build/*/*/build.json"))
 
 
 def test_no_compiler(tmp_path: Path) -> None:
