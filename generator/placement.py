@@ -8,6 +8,7 @@ from generator.program import Program
 
 OBJECTIVES = ("latency", "balanced", "memory")
 BALANCED = 1.0  # cycles an inference must save for each byte of RAM that a constant takes
+CODE_BYTES = 24 * 1024  # of kernels, at most about
 RESERVE = 1024  # bytes of RAM for what the C library and the command interpreter keep
 
 
@@ -18,7 +19,6 @@ class Placement:
     ``data``: RAM of the stack, the arena and everything else; ``constants``: RAM of the constants named in ``in_ram``.
     """
 
-    objective: str
     code: Memory | None
     data: Memory
     constants: Memory
@@ -53,10 +53,7 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
         room = min(room, ram_budget - needed - code_bytes)
     chosen = _chosen(program, board, objective, room)
     alias = None if code is None or code.alias is None else Memory("ram_code", "ram", code.alias, code.size)
-    return Placement(objective, alias, data, constants, chosen)
-
-
-CODE_BYTES = 24 * 1024  # of kernels, at most about
+    return Placement(alias, data, constants, chosen)
 
 
 def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Memory]:

@@ -19,8 +19,8 @@ from common.console import say
 from common.errors import UserError
 from common.files import write_atomic
 from common.paths import BENCHMARKS, BUILD, ROOT
+from generator.placement import OBJECTIVES
 
-OBJECTIVES = ("latency", "balanced", "memory")
 WORKERS = 2
 
 

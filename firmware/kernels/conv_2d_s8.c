@@ -1,15 +1,54 @@
 #include "conv_2d_s8.h"
 
+#include <stddef.h>
+
 #include "dsp.h"
 #include "im2col_s8.h"
 #include "requantize.h"
 
 #define PIXELS CONV_2D_PIXELS
 
-__attribute__((noinline)) static Position gather_columns(const Conv2dS8 *layer, Position at, int32_t group,
-                                                         int32_t pixels, uint32_t *columns) {
-    int8_t *stage = (int8_t *)(columns + layer->columns * layer->words * PIXELS);
-    return gather(layer, at, group, pixels, columns, stage, PIXELS);
+// Expands the windows of `pixels` pixels; returns the position after them.
+__attribute__((noinline)) static Position gather(const Conv2dS8 *layer, Position at, int32_t group, int32_t pixels,
+                                                 uint32_t *column) {
+    const int32_t words = layer->words, row_bytes = layer->row_bytes, rows = layer->filter_h;
+    const int32_t width = layer->input_w, channels = layer->input_channels, stride = layer->stride_w;
+    const int32_t last_x = width - layer->reach_w, step = layer->dilation_h * width * channels;
+    const bool staged = layer->staged;
+    int8_t *const stage = (int8_t *)(column + layer->columns * words * PIXELS); // room for one window
+    int32_t lane = 0;
+    while (pixels > 0) { // those of one output row
+        const int8_t *image = at.image + group * layer->group_channels;
+        const int32_t y = at.y * layer->stride_h - layer->pad_top;
+        const bool rows_inside = row_bytes > 0 && y >= 0 && y <= layer->input_h - layer->reach_h;
+        const int32_t end = at.x + pixels < layer->output_w ? at.x + pixels : layer->output_w;
+        int32_t x = at.x * stride - layer->pad_left;
+        pixels -= end - at.x;
+        for (int32_t left = end - at.x; left > 0; left--, x += stride) {
+            const bool inside = rows_inside && x >= 0 && x <= last_x;
+            const int8_t *from = inside ? image + (y * width + x) * channels : NULL;
+            if (inside && !staged) {
+                uint32_t *to = column;
+                for (int32_t row = rows; row > 0; row--, from += step) {
+                    to = expand(to, from, row_bytes, PIXELS);
+                }
+            } else {
+                if (inside) {
+                    stage_rows(from, rows, row_bytes, step, stage);
+                } else {
+                    stage_window(layer, image, y, x, stage);
+                }
+                expand(column, stage, 2 * words, PIXELS);
+            }
+            column++;
+            if (++lane == PIXELS) {
+                lane = 0;
+                column += (words - 1) * PIXELS;
+            }
+        }
+        at = moved_to(layer, at, end);
+    }
+    return at;
 }
 
 // Of the two filters of a block for each pixel; not arrays, so that they stay in registers.
@@ -168,7 +207,7 @@ void conv_2d_s8(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void
         const int32_t pixels = left < most ? left : most;
         Position next = at;
         for (int32_t group = 0; group < layer->groups; group++) {
-            next = gather_columns(layer, at, group, pixels, scratch);
+            next = gather(layer, at, group, pixels, scratch);
             compute(layer, layer->blocks + group * blocks, scratch, pixels, output + group * layer->group_filters);
         }
         if (low > INT8_MIN || high < INT8_MAX) {

@@ -6,7 +6,6 @@
 #define FIRMBENCH_KERNELS_IM2COL_S8_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "conv_2d_s8.h"
@@ -30,6 +29,7 @@ static inline uint32_t *expand(uint32_t *column, const int8_t *from, int32_t cou
     }
     return column;
 }
+
 // In words: up to three bytes too many, which what is put behind them or zero weights make good.
 static inline int8_t *put_bytes(int8_t *to, const int8_t *from, int32_t count) {
     for (int32_t i = 0; i < count; i += 4) {
@@ -61,8 +61,8 @@ static inline int8_t *stage_row(const Conv2dS8 *layer, const int8_t *row, int32_
 }
 
 // Collects the inputs of the window whose first tap is at row y and column x of `image`.
-__attribute__((noinline)) static void stage_window(const Conv2dS8 *layer, const int8_t *image, int32_t y, int32_t x,
-                                                   int8_t *stage) {
+__attribute__((noinline, unused)) static void stage_window(const Conv2dS8 *layer, const int8_t *image, int32_t y,
+                                                           int32_t x, int8_t *stage) {
     const int32_t width = layer->input_w, channels = layer->group_channels, zero_point = layer->input_zero_point;
     const int32_t right = x + layer->filter_w * layer->dilation_w;
     for (int32_t row = 0; row < layer->filter_h; row++, y += layer->dilation_h) {
@@ -111,48 +111,6 @@ static inline Position moved_to(const Conv2dS8 *layer, Position at, int32_t x) {
             at.y = 0;
             at.image += layer->input_h * layer->input_w * layer->input_channels;
         }
-    }
-    return at;
-}
-
-// Expands the windows of `pixels` pixels; returns the position after them. `stage` has room for one window.
-static inline Position gather(const Conv2dS8 *layer, Position at, int32_t group, int32_t pixels, uint32_t *column,
-                              int8_t *stage, int32_t lanes) {
-    const int32_t words = layer->words, row_bytes = layer->row_bytes, rows = layer->filter_h;
-    const int32_t width = layer->input_w, channels = layer->input_channels, stride = layer->stride_w;
-    const int32_t last_x = width - layer->reach_w, step = layer->dilation_h * width * channels;
-    const bool staged = layer->staged;
-    int32_t lane = 0;
-    while (pixels > 0) { // those of one output row
-        const int8_t *image = at.image + group * layer->group_channels;
-        const int32_t y = at.y * layer->stride_h - layer->pad_top;
-        const bool rows_inside = row_bytes > 0 && y >= 0 && y <= layer->input_h - layer->reach_h;
-        const int32_t end = at.x + pixels < layer->output_w ? at.x + pixels : layer->output_w;
-        int32_t x = at.x * stride - layer->pad_left;
-        pixels -= end - at.x;
-        for (int32_t left = end - at.x; left > 0; left--, x += stride) {
-            const bool inside = rows_inside && x >= 0 && x <= last_x;
-            const int8_t *from = inside ? image + (y * width + x) * channels : NULL;
-            if (inside && !staged) {
-                uint32_t *to = column;
-                for (int32_t row = rows; row > 0; row--, from += step) {
-                    to = expand(to, from, row_bytes, lanes);
-                }
-            } else {
-                if (inside) {
-                    stage_rows(from, rows, row_bytes, step, stage);
-                } else {
-                    stage_window(layer, image, y, x, stage);
-                }
-                expand(column, stage, 2 * words, lanes);
-            }
-            column++;
-            if (++lane == lanes) {
-                lane = 0;
-                column += (words - 1) * lanes;
-            }
-        }
-        at = moved_to(layer, at, end);
     }
     return at;
 }

@@ -26,6 +26,7 @@ from generator.ops.packing import (
     pack_blocks,
     pack_paired,
     packed_filters,
+    padded_depth,
 )
 from generator.ops.window import Window, reject_window, window_lead, window_of
 from generator.program import Value
@@ -99,6 +100,8 @@ def _lower_winograd(layer: Linear, operator: Operator) -> Lowered | None:
     assert layer.output.quantization is not None
     _, height, width, _ = layer.input.shape
     window = window_of(operator, height, width, *layer.weights.shape[1:3])
+    if not winograd.suits(layer, window):
+        return None
     limits = activation_range(operator.options.get("activation", 0), layer.output.quantization)
     weights, records, by_offset = packed_filters(layer, *limits)
     return winograd.lower(layer, window, weights, records, limits) if by_offset else None
@@ -120,7 +123,7 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
     assert layer.input.quantization is not None
     assert layer.output.quantization is not None
     groups, depth = _groups(layer), layer.weights.elements // layer.filters
-    words = -(-depth // INPUTS_PER_STEP) * INPUTS_PER_STEP // 2
+    words = padded_depth(depth) // 2
     channels = layer.weights.shape[3]
     pixels = layer.output.elements // layer.filters
     row_bytes = _row_bytes(layer, window)

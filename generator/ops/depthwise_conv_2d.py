@@ -9,7 +9,7 @@ from generator.graph import Graph, Operator, Tensor
 from generator.ops import conv_2d
 from generator.ops.linear import Linear, linear_of
 from generator.ops.lowered import Lowered
-from generator.ops.packing import packed_filters
+from generator.ops.packing import doubled_multiplier, packed_filters
 from generator.ops.window import Window, window_lead, window_of
 from generator.quantization import activation_range
 
@@ -238,7 +238,7 @@ def pack_small(filters: NDArray[np.int64], records: NDArray[np.int32]) -> NDArra
     row0, row1, row2 = (2 * filters).transpose(1, 0, 2)
     pairs = np.concatenate([row0, row2[:, :1], right[:, None]], axis=1) & 0xFFFF
     pairs |= np.concatenate([row1, row2[:, 1:]], axis=1) << 16
-    packed = np.concatenate([pairs, np.stack([(multiplier + 2**32) // 2, offset, 2 * bias], axis=1)], axis=1)
+    packed = np.concatenate([pairs, np.stack([doubled_multiplier(multiplier), offset, 2 * bias], axis=1)], axis=1)
     return packed.astype(np.int32).reshape(-1)
 
 

@@ -21,7 +21,14 @@ from generator.ops.linear import (
     weight_matrix,
 )
 from generator.ops.lowered import Lowered
-from generator.ops.packing import INPUT_ORDER, can_pair, packed_filters
+from generator.ops.packing import (
+    can_pair,
+    doubled_multiplier,
+    packed_filters,
+    padded_depth,
+    paired_biases,
+    paired_weights,
+)
 from generator.ops.window import Window
 from generator.quantization import INT8_MAX, INT8_MIN, activation_range
 
@@ -188,10 +195,6 @@ def pack_weights(weights: NDArray[np.int8]) -> NDArray[np.int8]:
     return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3)).reshape(-1)
 
 
-def padded_depth(depth: int) -> int:
-    return -(-depth // INPUTS_PER_WORD) * INPUTS_PER_WORD
-
-
 def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
     """The kernel for one input vector, or None if the layer does not fit it."""
     output = layer.output.quantization
@@ -201,7 +204,7 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
     weights, records, by_offset = packed_filters(layer, minimum, maximum)
     if not by_offset or not can_pair(weights, records):
         return None
-    records[:, 1] = (records[:, 1].astype(np.int64) + 2**32) // 2
+    records[:, 1] = doubled_multiplier(records[:, 1])
     shared = bool(np.all(records[:, 1:] == records[0, 1:]))
     words = padded_depth(depth) // 2
     small = words <= SMALL_WORDS
@@ -241,15 +244,8 @@ def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32], *, shared
 
 
 def _paired_block(weights: NDArray[np.int8], records: NDArray[np.int32], *, with_records: bool) -> NDArray[np.int32]:
-    units, depth = weights.shape
-    padded = np.zeros((units, padded_depth(depth)), np.int16)
-    padded[:, :depth] = weights
-    halves = (256 * padded[1::2] + padded[::2]).astype("<i2")
-    steps = halves.reshape(units // 2, -1, INPUTS_PER_WORD)[..., INPUT_ORDER].reshape(units // 2, -1, 2)
-    packed = np.ascontiguousarray(steps.transpose(1, 0, 2)).reshape(-1).view("<i4")
-    bias = records[:, 0].astype(np.int64)
-    biases = np.stack([256 * bias[1::2] + bias[::2], bias[::2]], axis=-1).astype(np.uint32).view(np.int32)
-    return np.concatenate([biases.reshape(-1), packed, records[:, 1:].reshape(-1)[: None if with_records else 0]])
+    tail = records[:, 1:].reshape(-1)[: None if with_records else 0]
+    return np.concatenate([paired_biases(records[:, 0]), paired_weights(weights), tail])
 
 
 def _lower_int8(layer: Linear, activation: int) -> Lowered:

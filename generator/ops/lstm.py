@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator, Tensor
-from generator.ops.fully_connected import pack_weights, padded_depth
+from generator.ops.fully_connected import pack_weights
 from generator.ops.linear import Linear, folded_bias, reject_quantized_weights, reject_range, rescales, weight_matrix
 from generator.ops.lowered import Lowered, reject_unless_per_tensor
 from generator.ops.lstm_tensors import GATE_SCALE, GATES, ROLES, Lstm, lstm_of, reject_presence, reject_tensors
+from generator.ops.packing import padded_depth
 from generator.ops.unary_s16 import sigmoid_table
 from generator.program import Value
 from generator.quantization import ACTIVATION_NAMES, LIMITS, rescale_of

@@ -1,5 +1,7 @@
 """Filters as the int8 kernels read them: which rescaling they take, and how their weights lie in memory."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,21 @@ PAIRED_FILTERS = 4  # CONV_2D_PAIRED_FILTERS in firmware/kernels/conv_2d_s8_pair
 PAIRED_REACH = 2**23  # of the sums of filters in the high bytes
 
 
+def padded_depth(depth: int) -> int:
+    """Inputs of a filter, with those of zero weight that make whole steps."""
+    return -(-depth // INPUTS_PER_STEP) * INPUTS_PER_STEP
+
+
+def overlapping_blocks(filters: int, size: int) -> NDArray[np.int64]:
+    """[blocks, size]: filters by blocks; the last two share some where ``filters`` is no multiple of ``size``."""
+    return np.minimum(np.arange(0, filters, size), filters - size)[:, None] + np.arange(size)
+
+
+def doubled_multiplier(multiplier: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """m of `requantize_doubled` from 2m - 2^32 of `requantize_by_offset`."""
+    return (multiplier.astype(np.int64) + 2**32) // 2
+
+
 def packed_filters(layer: Linear, minimum: int, maximum: int) -> tuple[NDArray[np.int8], NDArray[np.int32], bool]:
     """Weights [filters, depth]; records [filters, 4]; whether these are {bias, multiplier, offset, shift} of
     `requantize_by_offset` for all filters, or {bias, multiplier, left shift, right shift}.
@@ -23,7 +40,7 @@ def packed_filters(layer: Linear, minimum: int, maximum: int) -> tuple[NDArray[n
     assert layer.output.quantization is not None
     zero_point = layer.output.quantization.zero_point
     weights, bias = weight_matrix(layer).copy(), folded_bias(layer)
-    reach = _accumulator_range(weights, bias)
+    reach = accumulator_range(weights, bias)
     by_offset, general = [], []
     for index, factor in enumerate(rescale_per_filter(layer)):
         low, high = reach[index].tolist()
@@ -39,7 +56,7 @@ def packed_filters(layer: Linear, minimum: int, maximum: int) -> tuple[NDArray[n
     return weight_matrix(layer), np.array(general, np.int32), False
 
 
-def _accumulator_range(weights: NDArray[np.int8], bias: NDArray[np.int64]) -> NDArray[np.int64]:
+def accumulator_range(weights: NDArray[np.int8], bias: NDArray[np.int64]) -> NDArray[np.int64]:
     """[filters, 2]: least and greatest sum over all int8 inputs."""
     wide = weights.astype(np.int64)
     least = np.minimum(wide * INT8_MIN, wide * INT8_MAX).sum(axis=1)
@@ -72,7 +89,7 @@ def _offset_record(bias: int, reach: int, factor: Rescale, zero_point: int) -> t
 def pack_blocks(weights: NDArray[np.int8], records: NDArray[np.int32], groups: int) -> NDArray[np.int32]:
     """Weights [filters, depth] and records [filters, 4] -> blocks of firmware/kernels/conv_2d_s8.h, flattened."""
     filters, depth = weights.shape
-    padded = np.zeros((filters, -(-depth // INPUTS_PER_STEP) * INPUTS_PER_STEP), np.int8)
+    padded = np.zeros((filters, padded_depth(depth)), np.int8)
     padded[:, :depth] = weights
     in_group = filters // groups
     first = np.minimum(np.arange(0, in_group, 2), max(in_group - 2, 0))
@@ -88,24 +105,37 @@ def can_pair(weights: NDArray[np.int8], records: NDArray[np.int32]) -> bool:
     """Whether the filters fit `pack_paired`."""
     if len(weights) < PAIRED_FILTERS:
         return False
-    reach = np.abs(_accumulator_range(weights, records[:, 0].astype(np.int64)))
+    reach = np.abs(accumulator_range(weights, records[:, 0].astype(np.int64)))
     return bool(np.all(weights > INT8_MIN) and np.all(reach < PAIRED_REACH))
+
+
+def paired_weights(weights: NDArray[np.int8]) -> NDArray[np.int32]:
+    """[..., filters, depth], an even number of filters -> [..., words]: 256 x odd filter + even filter in halfwords.
+
+    For every four inputs the halfwords of inputs 0 and 2 of each pair of filters, then those of inputs 1 and 3.
+    """
+    *blocks, filters, depth = weights.shape
+    padded = np.zeros((*blocks, filters, padded_depth(depth)), np.int16)
+    padded[..., :depth] = weights
+    halves = (256 * padded[..., 1::2, :] + padded[..., ::2, :]).astype("<i2")
+    steps = halves.reshape(*blocks, filters // 2, -1, INPUTS_PER_STEP)[..., INPUT_ORDER]
+    steps = np.moveaxis(steps.reshape(*blocks, filters // 2, -1, 2), -3, -2)
+    words: NDArray[np.int32] = np.ascontiguousarray(steps).reshape(*blocks, -1).view("<i4").astype(np.int32)
+    return words
+
+
+def paired_biases(bias: NDArray[np.int32]) -> NDArray[np.int32]:
+    """[..., filters] -> [..., filters]: 256 x odd bias + even bias, modulo 2^32, and even bias for each pair."""
+    wide = bias.astype(np.int64)
+    pairs = np.stack([256 * wide[..., 1::2] + wide[..., ::2], wide[..., ::2]], axis=-1)
+    biases: NDArray[np.int32] = pairs.astype(np.uint32).view(np.int32).reshape(bias.shape)
+    return biases
 
 
 def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32]) -> NDArray[np.int32]:
     """Weights [filters, depth], records [filters, 4] -> blocks of firmware/kernels/conv_2d_s8_paired.h, flattened."""
-    filters, depth = weights.shape
-    padded = np.zeros((filters, -(-depth // INPUTS_PER_STEP) * INPUTS_PER_STEP), np.int16)
-    padded[:, :depth] = weights
-    first = np.minimum(np.arange(0, filters, PAIRED_FILTERS), filters - PAIRED_FILTERS)
-    chosen = first[:, None] + np.arange(PAIRED_FILTERS)
-    blocks = padded[chosen]  # [blocks, filters, inputs]
-    halves = (256 * blocks[:, 1::2] + blocks[:, ::2]).astype("<i2")  # [blocks, pairs, inputs]
-    steps = halves.reshape(len(chosen), 2, -1, INPUTS_PER_STEP)[..., INPUT_ORDER].reshape(len(chosen), 2, -1, 2)
-    packed = np.ascontiguousarray(steps.transpose(0, 2, 1, 3)).reshape(len(chosen), -1).view("<i4")
-    bias = records[chosen, 0].astype(np.int64)
-    heads = np.stack([256 * bias[:, 1] + bias[:, 0], bias[:, 0], 256 * bias[:, 3] + bias[:, 2], bias[:, 2]], axis=-1)
-    tails = records[chosen, 1:].astype(np.int64)
-    tails[:, 1::2, 0] = (tails[:, 1::2, 0] + 2**32) // 2
-    tails = tails.reshape(len(chosen), -1)
-    return np.concatenate([heads.astype(np.uint32).view(np.int32), packed, tails], axis=1).astype(np.int32).reshape(-1)
+    chosen = overlapping_blocks(len(weights), PAIRED_FILTERS)
+    tails = records[chosen, 1:]
+    tails[:, 1::2, 0] = doubled_multiplier(tails[:, 1::2, 0])
+    parts = [paired_biases(records[chosen, 0]), paired_weights(weights[chosen]), tails.reshape(len(chosen), -1)]
+    return np.concatenate(parts, axis=1).reshape(-1)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from generator.graph import Graph
 from generator.ops.linear import Linear
 from generator.ops.lowered import Lowered
+from generator.ops.packing import accumulator_range, overlapping_blocks
 from generator.ops.window import MOST_PLACES, Window
-from generator.quantization import INT8_MAX, INT8_MIN
+from generator.quantization import INT8_MIN
 
 KERNEL = "conv_2d_3x3_winograd_s8"
 # As in firmware/kernels/conv_2d_3x3_winograd_s8.h.
@@ -33,10 +34,15 @@ def affordable(graph: Graph) -> bool:
     return sum(sizes) <= MOST_WEIGHTS
 
 
+def suits(layer: Linear, window: Window) -> bool:
+    """Whether the kernel can compute the layer, and faster than another one."""
+    return _fits(layer, window) and _pays(layer, window)
+
+
 def lower(
     layer: Linear, window: Window, weights: NDArray[np.int8], records: NDArray[np.int32], limits: tuple[int, int]
 ) -> Lowered | None:
-    """The kernel, or None where it does not fit or another one is faster.
+    """The kernel of a layer that it `suits`, or None where its sums could grow too large.
 
     Weights [filters, depth]; records [filters, 4]: {bias, multiplier, offset, shift} of `requantize_by_offset`.
     ``limits``: what the outputs are clamped to.
@@ -44,7 +50,7 @@ def lower(
     assert layer.input.quantization is not None
     assert layer.output.quantization is not None
     channels, filters = layer.weights.shape[3], layer.filters
-    if not _fits(layer, window) or not in_range(weights, records) or not _pays(layer, window):
+    if not in_range(weights, records):
         return None
     pairs = -(-channels // (2 * PAIRS_PER_TURN)) * PAIRS_PER_TURN
     batches, input_h, input_w, _ = layer.input.shape
@@ -91,9 +97,7 @@ def _fits(layer: Linear, window: Window) -> bool:
 
 def in_range(weights: NDArray[np.int8], records: NDArray[np.int32]) -> bool:
     """Whether no input can take a sum of products and bias to what the shift by 6 would cut off."""
-    wide, bias = weights.astype(np.int64), records[:, 0].astype(np.int64)
-    least = bias + np.minimum(wide * INT8_MIN, wide * INT8_MAX).sum(axis=1)
-    greatest = bias + np.maximum(wide * INT8_MIN, wide * INT8_MAX).sum(axis=1)
+    least, greatest = accumulator_range(weights, records[:, 0].astype(np.int64)).T
     return bool(np.all(least >= -REACH) and np.all(greatest < REACH))
 
 
@@ -128,7 +132,7 @@ def pack_weights(weights: NDArray[np.int8], pairs: int) -> NDArray[np.int32]:
     padded = np.zeros((filters, POSITIONS, 2 * pairs), "<i2")
     padded[..., :channels] = transformed.reshape(filters, POSITIONS, channels)
     ordered = padded.reshape(filters, POSITIONS, -1, 4)[..., INPUT_ORDER]
-    blocks = ordered.reshape(filters, POSITIONS, pairs, 2)[_blocks(filters)]
+    blocks = ordered.reshape(filters, POSITIONS, pairs, 2)[overlapping_blocks(filters, FILTERS)]
     return np.ascontiguousarray(blocks.transpose(0, 2, 3, 1, 4)).view("<i4").astype(np.int32).reshape(-1)
 
 
@@ -144,13 +148,7 @@ def pack_records(weights: NDArray[np.int8], records: NDArray[np.int32]) -> NDArr
     rows[:, :, 0] = NINTH * FACTORS
     rows[:, :, 1:] = bias * (64 // FACTORS)
     packed = np.concatenate([rows.reshape(len(sums), -1), records[:, 1:]], axis=1)
-    return (packed & 0xFFFFFFFF).astype(np.uint32).view(np.int32)[_blocks(len(sums))].reshape(-1)
-
-
-def _blocks(filters: int) -> NDArray[np.int64]:
-    """[blocks, filters of a block]"""
-    first = np.minimum(np.arange(0, filters, FILTERS), filters - FILTERS)
-    return first[:, None] + np.arange(FILTERS)
+    return (packed & 0xFFFFFFFF).astype(np.uint32).view(np.int32)[overlapping_blocks(len(sums), FILTERS)].reshape(-1)
 
 
 def lead_bytes(layer: Linear, window: Window) -> int:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from common.board import load_board
 from common.errors import UserError
+from generator.placement import OBJECTIVES
 from models.registry import by_name
 from studies import speed
 from studies.speed import Layer, Measurement, published_results, run_speed
@@ -30,7 +31,7 @@ def test_published_results_name_registered_models() -> None:
 
 def test_table_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "BUILD", tmp_path)
-    monkeypatch.setattr(speed, "measure_all", lambda *_: [measurements(objective) for objective in speed.OBJECTIVES])
+    monkeypatch.setattr(speed, "measure_all", lambda *_: [measurements(objective) for objective in OBJECTIVES])
     console = Console(file=io.StringIO(), width=80)
     run_speed(BOARD, ["kws"], tmp_path / "speed.md", console)
     assert isinstance(console.file, io.StringIO)
