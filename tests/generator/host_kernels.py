@@ -211,3 +211,13 @@ def assert_equals_oracle(
                     np.testing.assert_allclose(got.reshape(-1), want.reshape(-1), rtol=rtol, atol=bound, err_msg=where)
                 else:
                     np.testing.assert_array_equal(got.reshape(-1), want.reshape(-1), where)
+
+
+def run_both(
+    program: Program, memory: Plan, inputs: Sequence[Sequence[NDArray[Any]]], wanted: Sequence[Sequence[NDArray[Any]]]
+) -> None:
+    """Both flavours of the kernels, at the places of ``memory``, give the outputs ``wanted`` one after another."""
+    for dsp in (False, True):
+        machine = HostProgram(program, memory, dsp)
+        for values, (expected,) in zip(inputs, wanted, strict=True):
+            np.testing.assert_array_equal(machine.run(values)[0].reshape(-1), expected.reshape(-1))

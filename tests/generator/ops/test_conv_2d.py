@@ -18,11 +18,9 @@ from generator.graph import Graph, Operator, Tensor
 from generator.importer import parse_graph
 from generator.lower import lower
 from generator.ops.window import SAME, VALID, window_of
-from generator.plan import Plan
-from generator.program import Program
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
 from tests.generator.cases import run_on_host, run_oracle
-from tests.generator.host_kernels import HostProgram, assert_equals_oracle, oracle_outputs
+from tests.generator.host_kernels import assert_equals_oracle, oracle_outputs, run_both
 from tests.generator.ops.overlay import overlaid
 from tests.reference import reference_data
 
@@ -200,15 +198,6 @@ def test_float32(case: Case) -> None:
 @given(st.sampled_from(["int8", "int8", "int16", "float32"]).flatmap(cases))
 def test_many(case: Case) -> None:
     assert_equals_oracle(case.model(), case.inputs())
-
-
-def run_both(
-    program: Program, memory: Plan, inputs: list[list[NDArray[Any]]], wanted: list[list[NDArray[Any]]]
-) -> None:
-    for dsp in (False, True):
-        machine = HostProgram(program, memory, dsp)
-        for values, (expected,) in zip(inputs, wanted, strict=True):
-            np.testing.assert_array_equal(machine.run(values)[0].reshape(-1), expected.reshape(-1))
 
 
 @settings(max_examples=120)

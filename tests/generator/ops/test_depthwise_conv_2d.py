@@ -18,7 +18,7 @@ from generator.plan import Plan, check_plan, lifetimes
 from generator.program import Program
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
 from tests.generator.cases import run_on_host, run_oracle
-from tests.generator.host_kernels import HostProgram, assert_equals_oracle, oracle_outputs
+from tests.generator.host_kernels import assert_equals_oracle, oracle_outputs, run_both
 from tests.generator.ops.overlay import overlaid
 
 SAME, VALID = 0, 1
@@ -178,11 +178,7 @@ def test_layers_of_the_benchmarks(case: Case) -> None:
 def assert_right_if_planned(case: Case, place: Callable[[Program], Plan]) -> None:
     program = lower(parse_graph(case.model(), "m"))
     inputs = case.inputs(1)
-    for dsp in (False, True):
-        machine = HostProgram(program, place(program), dsp)
-        for values, (wanted,) in zip(inputs, oracle_outputs(case.model(), inputs), strict=True):
-            (got,) = machine.run(values)
-            np.testing.assert_array_equal(got.reshape(-1), wanted.reshape(-1))
+    run_both(program, place(program), inputs, oracle_outputs(case.model(), inputs))
 
 
 @given(case=cases() | small_cases())

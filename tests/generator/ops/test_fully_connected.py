@@ -15,7 +15,7 @@ from generator.importer import parse_graph
 from generator.lower import lower
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
 from tests.generator.cases import run_on_host, run_oracle
-from tests.generator.host_kernels import HostProgram, assert_equals_oracle, oracle_outputs
+from tests.generator.host_kernels import assert_equals_oracle, oracle_outputs, run_both
 from tests.generator.ops.overlay import overlaid
 from tests.reference import reference_data
 
@@ -183,11 +183,7 @@ def test_output_over_the_input(case: Case) -> None:
     """At the distance that `Lowered.lead` allows."""
     model, inputs = case.model(), case.inputs()
     program = lower(parse_graph(model, "model"))
-    wanted = oracle_outputs(model, inputs)
-    for dsp in (False, True):
-        machine = HostProgram(program, overlaid(program), dsp)
-        for values, (expected,) in zip(inputs, wanted, strict=True):
-            np.testing.assert_array_equal(machine.run(values)[0].reshape(-1), expected.reshape(-1))
+    run_both(program, overlaid(program), inputs, oracle_outputs(model, inputs))
 
 
 @pytest.mark.parametrize(

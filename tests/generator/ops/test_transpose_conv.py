@@ -19,7 +19,7 @@ from generator.passes import optimise
 from generator.program import Step
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
 from tests.generator.cases import run_on_host, run_oracle
-from tests.generator.host_kernels import assert_equals_oracle, oracle_outputs
+from tests.generator.host_kernels import assert_equals_oracle, oracle_outputs, run_both
 from tests.generator.ops import test_conv_2d as conv_2d
 from tests.generator.ops.overlay import overlaid
 
@@ -132,7 +132,7 @@ def test_output_over_the_input(case: Case) -> None:
     model, inputs = case.model(), case.inputs()
     program = lower(parse_graph(model, "model"))
     if program.steps[0].lead:
-        conv_2d.run_both(program, overlaid(program), inputs, oracle_outputs(model, inputs))
+        run_both(program, overlaid(program), inputs, oracle_outputs(model, inputs))
 
 
 def test_kernels() -> None:

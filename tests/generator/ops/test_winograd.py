@@ -16,9 +16,9 @@ from generator.ops import winograd
 from generator.ops.window import SAME, VALID
 from generator.program import Program
 from tests.generator.cases import run_on_host, run_oracle
-from tests.generator.host_kernels import assert_equals_oracle, oracle_outputs
+from tests.generator.host_kernels import assert_equals_oracle, oracle_outputs, run_both
 from tests.generator.ops.overlay import overlaid
-from tests.generator.ops.test_conv_2d import Case, run_both
+from tests.generator.ops.test_conv_2d import Case
 
 EXTREMES = (None, -128, -127, 127)
 
