@@ -35,8 +35,9 @@ typedef struct {
     // Where not 0, the input, of source_h rows of source_w pixels, is copied first to a plane of so many bytes, after
     // so many rows and pixels of padding. The geometry above is then that of the plane.
     int32_t plane_bytes, source_h, source_w, plane_top, plane_left;
-    int32_t pointwise; // the window of a pixel is the pixel, and rows_bytes its channels
-    int32_t by_offset; // which of the two kinds of rescaling
+    int32_t pointwise;   // the window of a pixel is the pixel, and rows_bytes its channels
+    int32_t by_offset;   // which of the two kinds of rescaling
+    int32_t fixed_shift; // a third kind, of `conv_2d_s8_paired`
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
 } Conv2dS8;

@@ -16,50 +16,75 @@ typedef void Block(const int32_t *block, const uint32_t *columns, const uint32_t
                    int32_t step, int32_t words);
 
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
-// conv_2d_s8_paired_m4.S: for any number of inputs, a multiple of 16, 16 and 8. Those called floor are for outputs that
-// are clamped at their zero point: there the rounding of negative numbers does not matter.
+// conv_2d_s8_paired_m4.S: for any number of inputs, a multiple of 16, 16 and 8.
 Block conv_2d_s8_paired_block, conv_2d_s8_paired_block_whole, conv_2d_s8_paired_block_one, conv_2d_s8_paired_block_half;
-Block conv_2d_s8_paired_floor, conv_2d_s8_paired_floor_whole, conv_2d_s8_paired_floor_one, conv_2d_s8_paired_floor_half;
+Block conv_2d_s8_paired_fixed, conv_2d_s8_paired_fixed_whole, conv_2d_s8_paired_fixed_one, conv_2d_s8_paired_fixed_half;
 
-static Block *block_of(int32_t inputs, bool floor) {
+static Block *block_of(int32_t inputs, bool fixed_shift) {
     if (inputs == 8) {
-        return floor ? conv_2d_s8_paired_floor_half : conv_2d_s8_paired_block_half;
+        return fixed_shift ? conv_2d_s8_paired_fixed_half : conv_2d_s8_paired_block_half;
     }
     if (inputs == 16) {
-        return floor ? conv_2d_s8_paired_floor_one : conv_2d_s8_paired_block_one;
+        return fixed_shift ? conv_2d_s8_paired_fixed_one : conv_2d_s8_paired_block_one;
     }
     if (inputs % 16 == 0) {
-        return floor ? conv_2d_s8_paired_floor_whole : conv_2d_s8_paired_block_whole;
+        return fixed_shift ? conv_2d_s8_paired_fixed_whole : conv_2d_s8_paired_block_whole;
     }
-    return floor ? conv_2d_s8_paired_floor : conv_2d_s8_paired_block;
+    return fixed_shift ? conv_2d_s8_paired_fixed : conv_2d_s8_paired_block;
 }
 #else
+typedef struct {
+    int32_t high[2], low[2]; // of the two pairs of filters: 256 times the odd one's plus the even one's, the even one's
+} Sums;
+
+static Sums sums_of(const int32_t *block, const uint32_t *column, int32_t words) {
+    const uint32_t *const weights = (const uint32_t *)block + CONV_2D_PAIRED_BIASES;
+    Sums sums = {{block[0], block[2]}, {block[1], block[3]}};
+    for (int32_t i = 0; i < words; i++) {
+        uint32_t pair = weights[i], x = column[i & ~1];
+        sums.high[i & 1] = dual_multiply_add(pair, x, sums.high[i & 1]);
+        sums.low[i & 1] = dual_multiply_add(even_bytes(pair), x, sums.low[i & 1]);
+    }
+    return sums;
+}
+
+// 256 times the sum of a filter.
+static int32_t scaled_sum(const Sums *sums, int32_t filter) {
+    const uint32_t low = (uint32_t)sums->low[filter / 2];
+    return (int32_t)(filter & 1 ? (uint32_t)sums->high[filter / 2] - low : low << 8);
+}
+
 static void conv_2d_s8_paired_block(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end,
                                     int8_t *output, int32_t step, int32_t words) {
-    const uint32_t *const weights = (const uint32_t *)block + CONV_2D_PAIRED_BIASES;
     const int32_t *const records = block + CONV_2D_PAIRED_BIASES + words;
-    while (columns != columns_end) {
+    for (; columns != columns_end; columns += words) {
         for (int32_t lane = 0; lane < LANES; lane++, output += step) {
-            int32_t high[2] = {block[0], block[2]}, low[2] = {block[1], block[3]};
-            for (int32_t i = 0; i < words; i++) {
-                uint32_t pair = weights[i], x = columns[(i & ~1) + lane];
-                high[i & 1] = dual_multiply_add(pair, x, high[i & 1]);
-                low[i & 1] = dual_multiply_add(even_bytes(pair), x, low[i & 1]);
-            }
+            const Sums sums = sums_of(block, columns + lane, words);
             for (int32_t i = 0; i < FILTERS; i++) {
-                int32_t difference = (int32_t)((uint32_t)high[i / 2] - (uint32_t)low[i / 2]);
-                const int32_t *record = records + 3 * i;
-                output[i] = saturate_s8(i & 1 ? requantize_doubled(difference >> 7, record[0], record[1], record[2])
-                                              : requantize_by_offset(low[i / 2], record[0], record[1], record[2]));
+                const int32_t sum = scaled_sum(&sums, i), *record = records + 3 * i;
+                output[i] = saturate_s8(i & 1 ? requantize_doubled(sum >> 7, record[0], record[1], record[2])
+                                              : requantize_by_offset(sum >> 8, record[0], record[1], record[2]));
             }
         }
-        columns += words;
     }
 }
 
-static Block *block_of(int32_t inputs, bool floor) {
-    (void)inputs, (void)floor;
-    return conv_2d_s8_paired_block;
+static void conv_2d_s8_paired_fixed(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end,
+                                    int8_t *output, int32_t step, int32_t words) {
+    const int32_t *const records = block + CONV_2D_PAIRED_BIASES + words;
+    for (; columns != columns_end; columns += words) {
+        for (int32_t lane = 0; lane < LANES; lane++, output += step) {
+            const Sums sums = sums_of(block, columns + lane, words);
+            for (int32_t i = 0; i < FILTERS; i++) {
+                output[i] = requantize_fixed(scaled_sum(&sums, i), records[2 * i], records[2 * i + 1]);
+            }
+        }
+    }
+}
+
+static Block *block_of(int32_t inputs, bool fixed_shift) {
+    (void)inputs;
+    return fixed_shift ? conv_2d_s8_paired_fixed : conv_2d_s8_paired_block;
 }
 #endif
 
@@ -236,7 +261,8 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
     const int32_t low = layer->activation_min, high = layer->activation_max;
     uint32_t *const first = (uint32_t *)scratch + FILTERS / 4;
     const int32_t most = layer->columns * LANES, channels = layer->output_channels, words = LANES * layer->words;
-    Block *const compute = block_of(words, low >= layer->output_zero_point);
+    const int32_t records = layer->fixed_shift ? CONV_2D_PAIRED_RECORDS_FIXED : CONV_2D_PAIRED_RECORDS;
+    Block *const compute = block_of(words, layer->fixed_shift);
     int8_t *const nowhere = scratch;
     if (layer->plane_bytes > 0) { // behind the columns and the staged windows
         int8_t *const stages_end = (int8_t *)(first + layer->columns * words) + 2 * (words + STAGE_SLACK);
@@ -262,7 +288,7 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
                 int8_t *last = to + (pixels - 1) * channels;
                 compute(block, pairs_end, pairs_end + words, last, (int32_t)(nowhere - last), words);
             }
-            block += CONV_2D_PAIRED_BIASES + words + CONV_2D_PAIRED_RECORDS;
+            block += CONV_2D_PAIRED_BIASES + words + records;
         }
         if (low > INT8_MIN || high < INT8_MAX) {
             clamp_outputs(output, pixels * channels, low, high);

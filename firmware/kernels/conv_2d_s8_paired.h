@@ -13,12 +13,13 @@
 // filters are packed by generator/ops/packing.py; the last two of a layer share filters if their number is no multiple
 // of four. A block: the biases {256 bias 1 + bias 0, bias 0, 256 bias 3 + bias 2, bias 2}; for every four inputs the
 // halfwords of inputs 0 and 2, first of filters 1 and 0, then of 3 and 2, and so those of inputs 1 and 3; for each
-// filter {multiplier, offset, right shift}, of filters 0 and 2 for `requantize_by_offset`, of 1 and 3 for
-// `requantize_doubled`.
+// filter {multiplier, offset} of `requantize_fixed` if layer->fixed_shift, else {multiplier, offset, right shift}, of
+// filters 0 and 2 for `requantize_by_offset`, of 1 and 3 for `requantize_doubled`.
 #define CONV_2D_PAIRED_LANES 2
 #define CONV_2D_PAIRED_FILTERS 4
 #define CONV_2D_PAIRED_BIASES 4
 #define CONV_2D_PAIRED_RECORDS 12 // words
+#define CONV_2D_PAIRED_RECORDS_FIXED 8
 
 // input: [batches][input_h][input_w][input_channels]; up to 3 bytes after it are read too and may hold anything.
 // output: [batches][output_h][output_w][output_channels]. scratch: 4 + 8 * words * columns bytes, and 4 * words + 8

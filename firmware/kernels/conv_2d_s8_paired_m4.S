@@ -21,6 +21,8 @@ w0 .req r2
 w1 .req r3
 xa .req r12
 xb .req lr
+to_a .req r12 // outputs of the pixels
+to_b .req lr
 
 // Constants of a block, kept in the floating-point registers: a move takes one cycle and breaks no run of loads.
 #define WEIGHTS_END s0
@@ -33,8 +35,7 @@ xb .req lr
 #define BIAS_LOW1 s7
 #define OUTPUT s20
 #define STEP s21
-#define COLUMN s22
-#define SKIPPED s23
+#define SKIPPED s22
 
 // A turn of the unrolled loop is eight times `products`; a block's first turn begins with those that make the rest
 // whole turns. The pointers are ahead by what lets the last of a turn move them on.
@@ -46,6 +47,8 @@ xb .req lr
 #define WHOLE 1
 #define ONE 2
 #define HALF 3
+
+#define FIXED_SHIFT 12 // REQUANTIZE_FIXED_SHIFT
 
 // 16 products of two inputs: 15 cycles.
 .macro products index, turn=TURN
@@ -73,47 +76,57 @@ xb .req lr
 .endm
 
 // Both pixels of a filter whose sums are in the low bytes: `requantize_by_offset`, saturate, store at `index`.
-.macro finish_low sum_a, sum_b, multiplier, offset, shift, index, floor
+.macro finish_low sum_a, sum_b, multiplier, offset, shift, index
     vmov w0, \multiplier
     vmov w1, \offset
-    vmov xa, \shift
+    vmov weights, \shift
     smmlar \sum_a, \sum_a, w0, \sum_a
     smmlar \sum_b, \sum_b, w0, \sum_b
-.if \floor == 0
     add.w \sum_a, \sum_a, \sum_a, asr #31
     add.w \sum_b, \sum_b, \sum_b, asr #31
-.endif
     add.w \sum_a, \sum_a, w1
     add.w \sum_b, \sum_b, w1
-    asr.w \sum_a, \sum_a, xa
-    asr.w \sum_b, \sum_b, xa
+    asr.w \sum_a, \sum_a, weights
+    asr.w \sum_b, \sum_b, weights
     ssat \sum_a, #8, \sum_a
     ssat \sum_b, #8, \sum_b
-    strb.w \sum_a, [r0, #\index]
-    strb.w \sum_b, [r1, #\index]
+    strb.w \sum_a, [to_a, #\index]
+    strb.w \sum_b, [to_b, #\index]
 .endm
 
-// The same for twice the sums: `requantize_doubled`.
-.macro finish_high sum_a, sum_b, multiplier, offset, shift, index, floor
+// The same for 256 times the sums: `requantize_doubled`.
+.macro finish_high sum_a, sum_b, multiplier, offset, shift, index
     vmov w0, \multiplier
     vmov w1, \offset
-    vmov xa, \shift
-    smmlar xb, \sum_a, w0, w1
+    asr.w \sum_a, \sum_a, #7
+    asr.w \sum_b, \sum_b, #7
+    smmlar weights, \sum_a, w0, w1
     smmlar w0, \sum_b, w0, w1
-.if \floor == 0
-    add.w xb, xb, \sum_a, asr #31
+    vmov w1, \shift
+    add.w weights, weights, \sum_a, asr #31
     add.w w0, w0, \sum_b, asr #31
-.endif
-    asr.w xb, xb, xa
-    asr.w w0, w0, xa
-    ssat xb, #8, xb
+    asr.w weights, weights, w1
+    asr.w w0, w0, w1
+    ssat weights, #8, weights
     ssat w0, #8, w0
-    strb.w xb, [r0, #\index]
-    strb.w w0, [r1, #\index]
+    strb.w weights, [to_a, #\index]
+    strb.w w0, [to_b, #\index]
+.endm
+
+// Both pixels of a filter from 256 times their sums: `requantize_fixed`, store at `index`.
+.macro finish_fixed sum_a, sum_b, multiplier, offset, index
+    vmov w0, \multiplier
+    vmov w1, \offset
+    smmla \sum_a, \sum_a, w0, w1
+    smmla \sum_b, \sum_b, w0, w1
+    ssat \sum_a, #8, \sum_a, asr #FIXED_SHIFT
+    ssat \sum_b, #8, \sum_b, asr #FIXED_SHIFT
+    strb.w \sum_a, [to_a, #\index]
+    strb.w \sum_b, [to_b, #\index]
 .endm
 
 // (block, columns, columns_end, output, step, words)
-.macro block name, floor, inputs
+.macro block name, fixed, inputs
     .section .text.\name, "ax", %progbits
     .global \name
     .type \name, %function
@@ -144,7 +157,11 @@ xb .req lr
     sub r7, r0, r6
     vmov WEIGHTS, r7
     add r7, r0, r5, lsl #2
+.if \fixed
+    vldmia r7, {s8-s15}
+.else
     vldmia r7, {s8-s19}
+.endif
     add r7, r7, #TURN - 4
     vmov WEIGHTS_END, r7
     sub column, column, r6
@@ -193,25 +210,30 @@ xb .req lr
     vmov w1, SKIPPED
     sub.w column, column, w1
 .endif
-    vmov COLUMN, column
-    vmov r0, OUTPUT
+    vmov to_a, OUTPUT
     vmov w0, STEP
-    add.w r1, r0, w0
-    add.w w0, r1, w0
+    add.w to_b, to_a, w0
+    add.w w0, to_b, w0
     vmov OUTPUT, w0
     sub.w high0a, high0a, low0a
     sub.w high0b, high0b, low0b
     sub.w high1a, high1a, low1a
     sub.w high1b, high1b, low1b
-    asr.w high0a, high0a, #7
-    asr.w high0b, high0b, #7
-    asr.w high1a, high1a, #7
-    asr.w high1b, high1b, #7
-    finish_low low0a, low0b, s8, s9, s10, 0, \floor
-    finish_high high0a, high0b, s11, s12, s13, 1, \floor
-    finish_low low1a, low1b, s14, s15, s16, 2, \floor
-    finish_high high1a, high1b, s17, s18, s19, 3, \floor
-    vmov column, COLUMN
+.if \fixed
+    lsl.w low0a, low0a, #8
+    lsl.w low0b, low0b, #8
+    lsl.w low1a, low1a, #8
+    lsl.w low1b, low1b, #8
+    finish_fixed low0a, low0b, s8, s9, 0
+    finish_fixed high0a, high0b, s10, s11, 1
+    finish_fixed low1a, low1b, s12, s13, 2
+    finish_fixed high1a, high1b, s14, s15, 3
+.else
+    finish_low low0a, low0b, s8, s9, s10, 0
+    finish_high high0a, high0b, s11, s12, s13, 1
+    finish_low low1a, low1b, s14, s15, s16, 2
+    finish_high high1a, high1b, s17, s18, s19, 3
+.endif
     vmov w0, COLUMNS_END
     cmp.w column, w0
     bne.w 1b
@@ -224,10 +246,10 @@ block conv_2d_s8_paired_block, 0, ANY
 block conv_2d_s8_paired_block_whole, 0, WHOLE
 block conv_2d_s8_paired_block_one, 0, ONE
 block conv_2d_s8_paired_block_half, 0, HALF
-block conv_2d_s8_paired_floor, 1, ANY
-block conv_2d_s8_paired_floor_whole, 1, WHOLE
-block conv_2d_s8_paired_floor_one, 1, ONE
-block conv_2d_s8_paired_floor_half, 1, HALF
+block conv_2d_s8_paired_fixed, 1, ANY
+block conv_2d_s8_paired_fixed_whole, 1, WHOLE
+block conv_2d_s8_paired_fixed_one, 1, ONE
+block conv_2d_s8_paired_fixed_half, 1, HALF
 
 // (from, channels, pairs, columns): `expand_pair` of pixels one after another.
     .section .text.conv_2d_s8_paired_gather, "ax", %progbits

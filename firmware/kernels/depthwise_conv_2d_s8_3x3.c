@@ -3,6 +3,8 @@
 #include "dsp.h"
 #include "requantize.h"
 
+#include <stdbool.h>
+
 #define CHANNELS DEPTHWISE_3X3_CHANNELS
 #define RECORD DEPTHWISE_3X3_RECORD
 #define TAPS 3
@@ -28,13 +30,15 @@ typedef uint32_t *Take(const Source *source, uint32_t *to, const int8_t *from, i
 typedef void Give(const Target *target, int8_t *to, const uint32_t *from, int32_t lines);
 
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
-// depthwise_conv_2d_s8_3x3_m4.S. `floor`: for outputs that are clamped at their zero point; there the rounding of
-// negative numbers does not matter.
-Run depthwise_3x3_stride1, depthwise_3x3_stride1_floor, depthwise_3x3_stride2, depthwise_3x3_stride2_floor;
+// depthwise_conv_2d_s8_3x3_m4.S
+Run depthwise_3x3_stride1, depthwise_3x3_stride1_fixed, depthwise_3x3_stride2, depthwise_3x3_stride2_fixed;
 Take depthwise_3x3_take1, depthwise_3x3_take2;
 Give depthwise_3x3_give1, depthwise_3x3_give4;
 #else
-static int32_t finished(int32_t sum, const int32_t *record) {
+static int8_t finished(int32_t sum, const int32_t *record, bool fixed_shift) {
+    if (fixed_shift) {
+        return requantize_fixed(sum, record[5], record[6]);
+    }
     int32_t scaled = add_high_multiply_rounded(0, sum, record[5]);
     return saturate_s8((int32_t)((uint32_t)scaled + (uint32_t)(scaled >> 31) + (uint32_t)record[6]) >>
                        low_half((uint32_t)record[4]));
@@ -46,7 +50,7 @@ static int32_t add_column(int32_t sum, uint32_t pair, int32_t third, int32_t x0,
 
 // Rows 1 and 2 of a window lie `row1` and `row2` bytes behind row 0, its columns and the next window as given.
 static void run_windows(int8_t *plane, const int32_t *records, int32_t row1, int32_t row2, int32_t column, int32_t next,
-                        int32_t run, int32_t channels) {
+                        int32_t run, int32_t channels, bool fixed_shift) {
     for (int32_t channel = 0; channel < channels; channel++, records += RECORD) {
         const uint32_t *const weights = (const uint32_t *)records;
         const int32_t third[3] = {low_half(weights[3]), high_half(weights[3]), high_half(weights[4])};
@@ -57,17 +61,27 @@ static void run_windows(int8_t *plane, const int32_t *records, int32_t row1, int
                 const int8_t *from = at + x * column;
                 sum = add_column(sum, weights[x], third[x], from[0], from[row1], from[row2]);
             }
-            *at = (int8_t)finished(sum, records);
+            *at = finished(sum, records, fixed_shift);
         }
     }
 }
 
 static void depthwise_3x3_stride1(int8_t *plane, const int32_t *records, int32_t line, int32_t run, int32_t channels) {
-    run_windows(plane, records, line, 2 * line, CHANNELS, CHANNELS, run, channels);
+    run_windows(plane, records, line, 2 * line, CHANNELS, CHANNELS, run, channels, false);
+}
+
+static void depthwise_3x3_stride1_fixed(int8_t *plane, const int32_t *records, int32_t line, int32_t run,
+                                        int32_t channels) {
+    run_windows(plane, records, line, 2 * line, CHANNELS, CHANNELS, run, channels, true);
 }
 
 static void depthwise_3x3_stride2(int8_t *plane, const int32_t *records, int32_t line, int32_t run, int32_t channels) {
-    run_windows(plane, records, CHANNELS, line, 2 * CHANNELS, 4 * CHANNELS, run, channels);
+    run_windows(plane, records, CHANNELS, line, 2 * CHANNELS, 4 * CHANNELS, run, channels, false);
+}
+
+static void depthwise_3x3_stride2_fixed(int8_t *plane, const int32_t *records, int32_t line, int32_t run,
+                                        int32_t channels) {
+    run_windows(plane, records, CHANNELS, line, 2 * CHANNELS, 4 * CHANNELS, run, channels, true);
 }
 
 static uint32_t *put_padding(uint32_t *to, int32_t places, int32_t count, uint32_t padding) {
@@ -114,8 +128,6 @@ static void depthwise_3x3_give1(const Target *target, int8_t *to, const uint32_t
 static void depthwise_3x3_give4(const Target *target, int8_t *to, const uint32_t *from, int32_t lines) {
     give(target, to, from, lines, 4);
 }
-#define depthwise_3x3_stride1_floor depthwise_3x3_stride1
-#define depthwise_3x3_stride2_floor depthwise_3x3_stride2
 #endif
 
 // What is the same for all blocks of a layer.
@@ -130,7 +142,6 @@ typedef struct {
 
 static Work work_of(const DepthwiseConv2dS83x3 *layer) {
     const DepthwiseConv2dS83x3 p = *layer;
-    const int32_t floor = p.activation_min >= p.output_zero_point;
     const uint32_t padding = 0x01010101u * (uint8_t)p.input_zero_point;
     Work work = {
         .inside = {p.input_along, p.input_across - p.inside * p.input_along, p.pad, p.inside,
@@ -139,7 +150,7 @@ static Work work_of(const DepthwiseConv2dS83x3 *layer) {
         .kept = {4, 0, 0, 2 * p.length, 0, 0, 0},
         .outputs = {p.output_along, p.output_across - p.outputs * p.output_along, p.outputs,
                     4 * p.stride * (p.length - p.stride * p.outputs)},
-        .run = floor ? depthwise_3x3_stride1_floor : depthwise_3x3_stride1,
+        .run = p.fixed_shift ? depthwise_3x3_stride1_fixed : depthwise_3x3_stride1,
         .take = depthwise_3x3_take1,
         .give = depthwise_3x3_give1,
     };
@@ -147,7 +158,7 @@ static Work work_of(const DepthwiseConv2dS83x3 *layer) {
         work.advance_even = 4 - 8 * p.length;
         work.advance_odd = -4;
         work.inside.turn = work.outside.turn = work.advance_even ^ work.advance_odd;
-        work.run = floor ? depthwise_3x3_stride2_floor : depthwise_3x3_stride2;
+        work.run = p.fixed_shift ? depthwise_3x3_stride2_fixed : depthwise_3x3_stride2;
         work.take = depthwise_3x3_take2;
         work.give = depthwise_3x3_give4;
     }

@@ -12,9 +12,9 @@
 //
 // Weights are packed by generator/ops/depthwise_conv_2d.py. Along the lines a window's columns are 0, 1 and 2, across
 // them its rows. For each channel: the weights of rows 0 and 1 as halfwords of a word, for columns 0, 1 and 2; those of
-// row 2, columns 0 and 1; {right shift, row 2 of column 2} as halfwords; multiplier, offset, bias. Weights and bias are
-// doubled, so that the high word of a sum times the multiplier is the scaled sum, and the offset is that of
-// `requantize_by_offset`.
+// row 2, columns 0 and 1; {right shift, row 2 of column 2} as halfwords; multiplier, offset, bias. If fixed_shift
+// is set, weights and bias are times 256, for `requantize_fixed`. Else they are doubled, so that the high word of a sum
+// times the multiplier is the scaled sum, and the offset is that of `requantize_by_offset`.
 #define DEPTHWISE_3X3_CHANNELS 4
 #define DEPTHWISE_3X3_RECORD 8 // words
 
@@ -28,6 +28,7 @@ typedef struct {
     int32_t lines_pad, lines_inside;     // the same for lines
     int32_t tail;                        // words after the lines
     int32_t outputs, output_lines, band; // along a line, lines, lines at a time
+    int32_t fixed_shift;                 // which of the two kinds of rescaling
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
 } DepthwiseConv2dS83x3;

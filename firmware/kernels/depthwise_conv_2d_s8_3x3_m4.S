@@ -59,24 +59,27 @@ x2 .req r12
     smlad \sum, x0, pair2, \sum
 .endm
 
-.macro finish sum, back, floor
-.if \floor
-    smmlar \sum, \sum, multiplier, offset
+#define FIXED_SHIFT 12 // REQUANTIZE_FIXED_SHIFT
+
+.macro finish sum, back, fixed
+.if \fixed
+    smmla \sum, \sum, multiplier, offset
+    ssat \sum, #8, \sum, asr #FIXED_SHIFT
 .else
     smmulr \sum, \sum, multiplier
     add.w \sum, \sum, \sum, asr #31
     add.w \sum, \sum, offset
-.endif
     asr.w \sum, \sum, third2
     ssat \sum, #8, \sum
+.endif
     strb.w \sum, [at, #-\back]
 .endm
 
 // A column is the last of one window, the middle one of the next and the first of another.
-.macro turn1 old, new, floor
+.macro turn1 old, new, fixed
     inputs1
     column2 \old
-    finish \old, 12, \floor
+    finish \old, 12, \fixed
     smlabt \new, x2, third, \new
     smlad \new, x0, pair1, \new
     vmov \old, BIAS
@@ -84,12 +87,12 @@ x2 .req r12
     smlad \old, x0, pair0, \old
 .endm
 
-.macro turn2 sum, bias, floor
+.macro turn2 sum, bias, fixed
     inputs2
     column1 \sum
     inputs2
     column2 \sum
-    finish \sum, 24, \floor
+    finish \sum, 24, \fixed
     smlabb \sum, x2, third, \bias
     smlad \sum, x0, pair0, \sum
 .endm
@@ -142,8 +145,8 @@ x2 .req r12
     .size \name, . - \name
 .endm
 
-.macro stride1 name, floor
-    begin \name, 2, 68 - 8 * \floor
+.macro stride1 name, fixed
+    begin \name, 2, 68 - 12 * \fixed
     vmov BIAS, r9
     inputs1
     column0 r9, r9
@@ -157,14 +160,14 @@ x2 .req r12
     .balign 8
 2:
 .rept TURNS / 2
-    turn1 r9, lr, \floor
-    turn1 lr, r9, \floor
+    turn1 r9, lr, \fixed
+    turn1 lr, r9, \fixed
 .endr
     end \name
 .endm
 
-.macro stride2 name, floor
-    begin \name, 4, 80 - 8 * \floor
+.macro stride2 name, fixed
+    begin \name, 4, 80 - 12 * \fixed
     inputs2
     column0 lr, r9
     vmov x1, ENTRY
@@ -172,15 +175,15 @@ x2 .req r12
     .balign 8
 2:
 .rept TURNS
-    turn2 lr, r9, \floor
+    turn2 lr, r9, \fixed
 .endr
     end \name
 .endm
 
 stride1 depthwise_3x3_stride1, 0
-stride1 depthwise_3x3_stride1_floor, 1
+stride1 depthwise_3x3_stride1_fixed, 1
 stride2 depthwise_3x3_stride2, 0
-stride2 depthwise_3x3_stride2_floor, 1
+stride2 depthwise_3x3_stride2_fixed, 1
 
 // Copies 8 words at a time, then the 4, 2 and 1 that are left of `count` words; `four`, `two` and `one` copy.
 .macro words count, four, two, one

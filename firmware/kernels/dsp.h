@@ -150,6 +150,17 @@ static inline int32_t add_high_multiply_rounded(int32_t sum, int32_t a, int32_t 
 #endif
 }
 
+// SMMLA: sum + floor(a x b / 2^32), modulo 2^32.
+static inline int32_t add_high_multiply(int32_t sum, int32_t a, int32_t b) {
+#if defined(__ARM_FEATURE_DSP)
+    int32_t result;
+    __asm("smmla %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+#else
+    return (int32_t)((uint32_t)sum + (uint32_t)(((int64_t)a * b) >> 32));
+#endif
+}
+
 // SSAT: the nearest int8.
 static inline int8_t saturate_s8(int32_t x) {
 #if defined(__ARM_FEATURE_DSP)

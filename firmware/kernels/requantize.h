@@ -54,6 +54,14 @@ static inline int32_t requantize_doubled(int32_t x2, int32_t multiplier, int32_t
     return (add_high_multiply_rounded(offset, x2, multiplier) + (x2 >> 31)) >> right;
 }
 
+// For outputs that are clamped at their zero point: one multiplication and a saturating shift that is the same for all
+// filters. x256 is 256 times the accumulator; generator/ops/fixed_shift.py finds a multiplier and an offset, and a
+// correction that the bias includes, with which the result equals `requantize` for all accumulators that can occur.
+#define REQUANTIZE_FIXED_SHIFT 12
+static inline int8_t requantize_fixed(int32_t x256, int32_t multiplier, int32_t offset) {
+    return saturate_s8(add_high_multiply(offset, x256, multiplier) >> REQUANTIZE_FIXED_SHIFT);
+}
+
 // A 64-bit accumulator, |x| < 2^47, with a multiplier rounded to 15 bits; rescale.left <= 7. One rounding, ties up, and
 // what does not fit wraps, as MultiplyByQuantizedMultiplier for int64_t does it
 // (tensorflow/lite/kernels/internal/common.cc).

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator
 from generator.ops import winograd
+from generator.ops.fixed_shift import fixed_shift_filters
 from generator.ops.linear import (
     Linear,
     bias_values,
@@ -131,6 +132,9 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
     minimum, maximum = activation_range(activation, layer.output.quantization)
     weights, records, by_offset = packed_filters(layer, minimum, maximum)
     paired = by_offset and groups == 1 and can_pair(weights, records)
+    fixed = fixed_shift_filters(layer, minimum, maximum) if paired else None
+    if fixed is not None:
+        weights, records = fixed
     kernel, lanes = ("conv_2d_s8_paired", PAIRED_LANES) if paired else ("conv_2d_s8", PIXELS)
     columns = _columns(words, pixels, lanes)
     pointwise = _is_pointwise(layer, window)
@@ -146,7 +150,9 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
         header=f"kernels/{kernel}.h",
         struct="Conv2dS8",
         parameters={
-            "blocks": pack_paired(weights, records) if paired else pack_blocks(weights, records, groups),
+            "blocks": pack_paired(weights, records, fixed_shift=fixed is not None)
+            if paired
+            else pack_blocks(weights, records, groups),
             "words": words,
             "columns": columns,
             "pixels": pixels,
@@ -160,6 +166,7 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
             "pointwise": pointwise,
             **plane,
             "by_offset": by_offset,
+            "fixed_shift": fixed is not None,
             "input_zero_point": layer.input.quantization.zero_point,
             "output_zero_point": layer.output.quantization.zero_point,
             "activation_min": minimum,

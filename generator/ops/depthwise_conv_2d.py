@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator, Tensor
 from generator.ops import conv_2d
+from generator.ops.fixed_shift import SCALE_BITS, fixed_shift_filters
 from generator.ops.linear import Linear, linear_of
 from generator.ops.lowered import Lowered
 from generator.ops.packing import doubled_multiplier, packed_filters
@@ -173,6 +174,9 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowe
     lines = _lines(rows, columns)
     if not by_offset or np.any(reach >= REACH) or lines.bytes > MOST_BYTES:
         return None
+    fixed = fixed_shift_filters(layer, minimum, maximum)
+    if fixed is not None:
+        weights, records = fixed
     filters = np.zeros((layer.filters, TAPS, TAPS), np.int64)
     filters[:, : rows.taps, : columns.taps] = weights.reshape(layer.filters, rows.taps, columns.taps)
     along, across, channels = lines.along, lines.across, layer.filters
@@ -182,7 +186,9 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowe
         header="kernels/depthwise_conv_2d_s8_3x3.h",
         struct="DepthwiseConv2dS83x3",
         parameters={
-            "records": pack_small(filters if by_rows else filters.transpose(0, 2, 1), records),
+            "records": pack_small(
+                filters if by_rows else filters.transpose(0, 2, 1), records, fixed_shift=fixed is not None
+            ),
             "batches": layer.input.shape[0],
             "channels": channels,
             "stride": along.stride,
@@ -201,6 +207,7 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowe
             "outputs": along.outputs,
             "output_lines": across.outputs,
             "band": lines.band,
+            "fixed_shift": fixed is not None,
             "input_zero_point": layer.input.quantization.zero_point,
             "output_zero_point": layer.output.quantization.zero_point,
             "activation_min": minimum,
@@ -231,14 +238,22 @@ def _works_in_place(layer: Linear, lines: Lines) -> bool:
     return all(end * output_w <= ((end - 1) * rows.stride + TAPS - rows.pad) * input_w for end in ends)
 
 
-def pack_small(filters: NDArray[np.int64], records: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Filters [channels, 3, 3], columns along the lines, and records of `requantize_by_offset` ->
-    those of firmware/kernels/depthwise_conv_2d_s8_3x3.h, flattened."""
-    bias, multiplier, offset, right = records.astype(np.int64).T
-    row0, row1, row2 = (2 * filters).transpose(1, 0, 2)
-    pairs = np.concatenate([row0, row2[:, :1], right[:, None]], axis=1) & 0xFFFF
+def pack_small(filters: NDArray[np.int64], records: NDArray[np.int32], *, fixed_shift: bool) -> NDArray[np.int32]:
+    """Filters [channels, 3, 3], columns along the lines, and their records ->
+    those of firmware/kernels/depthwise_conv_2d_s8_3x3.h, flattened.
+
+    ``records``: [channels, 3] of `fixed_shift_filters` if ``fixed_shift``, else [channels, 4] of `packed_filters`.
+    """
+    bias, multiplier, offset = records[:, :3].astype(np.int64).T
+    right = 0 if fixed_shift else records[:, 3]
+    scale = 1 << SCALE_BITS if fixed_shift else 2
+    if not fixed_shift:
+        multiplier = doubled_multiplier(multiplier)
+    row0, row1, row2 = (scale * filters).transpose(1, 0, 2)
+    shifts = np.broadcast_to(right, bias.shape)
+    pairs = np.concatenate([row0, row2[:, :1], shifts[:, None]], axis=1) & 0xFFFF
     pairs |= np.concatenate([row1, row2[:, 1:]], axis=1) << 16
-    packed = np.concatenate([pairs, np.stack([doubled_multiplier(multiplier), offset, 2 * bias], axis=1)], axis=1)
+    packed = np.concatenate([pairs, np.stack([multiplier, offset, scale * bias], axis=1)], axis=1)
     return packed.astype(np.int32).reshape(-1)
 
 

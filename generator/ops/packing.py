@@ -44,7 +44,7 @@ def packed_filters(layer: Linear, minimum: int, maximum: int) -> tuple[NDArray[n
     by_offset, general = [], []
     for index, factor in enumerate(rescale_per_filter(layer)):
         low, high = reach[index].tolist()
-        constant = _constant_output(low, high, factor, zero_point, minimum, maximum)
+        constant = constant_output(low, high, factor, zero_point, minimum, maximum)
         record = _offset_record(int(bias[index]), max(-low, high), factor, zero_point)
         if constant is not None:
             weights[index] = 0
@@ -64,7 +64,7 @@ def accumulator_range(weights: NDArray[np.int8], bias: NDArray[np.int64]) -> NDA
     return np.stack([bias + least, bias + greatest], axis=-1)
 
 
-def _constant_output(low: int, high: int, factor: Rescale, zero_point: int, minimum: int, maximum: int) -> int | None:
+def constant_output(low: int, high: int, factor: Rescale, zero_point: int, minimum: int, maximum: int) -> int | None:
     """The output for all accumulators from ``low`` to ``high``, if it is only one; rescaling preserves their order."""
     if factor.shift > 0:
         return None  # the reference's left shift wraps
@@ -132,10 +132,14 @@ def paired_biases(bias: NDArray[np.int32]) -> NDArray[np.int32]:
     return biases
 
 
-def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Weights [filters, depth], records [filters, 4] -> blocks of firmware/kernels/conv_2d_s8_paired.h, flattened."""
+def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32], *, fixed_shift: bool) -> NDArray[np.int32]:
+    """Weights [filters, depth] and records -> blocks of firmware/kernels/conv_2d_s8_paired.h, flattened.
+
+    ``records``: [filters, 3] of `fixed_shift_filters` if ``fixed_shift``, else [filters, 4] of `packed_filters`.
+    """
     chosen = overlapping_blocks(len(weights), PAIRED_FILTERS)
     tails = records[chosen, 1:]
-    tails[:, 1::2, 0] = doubled_multiplier(tails[:, 1::2, 0])
+    if not fixed_shift:
+        tails[:, 1::2, 0] = doubled_multiplier(tails[:, 1::2, 0])
     parts = [paired_biases(records[chosen, 0]), paired_weights(weights[chosen]), tails.reshape(len(chosen), -1)]
     return np.concatenate(parts, axis=1).reshape(-1)
