@@ -33,6 +33,7 @@ OPTIMIZE_HELP = (
     f" (kernels, and constants that pay) (default {DEFAULT_OPTIMIZE})"
 )
 NO_DCE_HELP = "keep dead channels: those that are constant or that nobody uses"
+DASK_HELP = "scheduler of a Dask cluster to measure on, tcp://host:8786 (default: this computer's cores)"
 PORT_HELP = (
     "serial device, socket://host:port, rfc2217://host:port or virtual (default: the plugged-in board, else virtual)"
 )
@@ -319,6 +320,62 @@ def speed(_context: Context, board: str | None = None, bench: str | None = None,
     run_speed(load_board(board or DEFAULT_BOARD), benches, Path(page).expanduser() if page else None, console)
 
 
+@task(
+    help={
+        "board": BOARD_HELP,
+        "bench": BENCH_HELP,
+        "model": MODEL_HELP,
+        "out": "file for the picture (default build/explore/<bench>.svg)",
+        "dask": DASK_HELP,
+    }
+)
+@friendly
+def explore(
+    _context: Context,
+    board: str | None = None,
+    bench: str | None = None,
+    model: str | None = None,
+    out: str | None = None,
+    dask: str | None = None,
+) -> None:
+    """Show what latency costs in RAM and flash: images for every objective and several RAM budgets, the best marked."""
+    from common.board import load_board
+    from studies.explore import run_explore
+
+    choice = _choice(bench, model)
+    picture = Path(out).expanduser() if out else None
+    run_explore(load_board(board or DEFAULT_BOARD), choice.benchmark.name, choice.model, picture, dask, console)
+
+
+@task(
+    help={
+        "board": BOARD_HELP,
+        "bench": BENCH_HELP,
+        "model": MODEL_HELP,
+        "optimize": OPTIMIZE_HELP,
+        "dask": DASK_HELP,
+    }
+)
+@friendly
+def tune(
+    _context: Context,
+    board: str | None = None,
+    bench: str | None = None,
+    model: str | None = None,
+    optimize: str | None = None,
+    dask: str | None = None,
+) -> None:
+    """Measure kernels and block sizes operator by operator on the virtual board and keep the fastest in tuning/."""
+    from common.board import load_board
+    from studies.tune import run_tune
+
+    choice = _choice(bench, model)
+    chosen = load_board(board or DEFAULT_BOARD)
+    path = run_tune(chosen, choice.benchmark.name, choice.model, optimize or DEFAULT_OPTIMIZE, dask, console)
+    if path is not None:
+        say(f"choices: {path}; builds of this model use them from now on")
+
+
 @task(help={"link": "also make this symbolic link to the pseudo-terminal", "realtime": "no faster than the real chip"})
 @friendly
 def virtual(_context: Context, link: str | None = None, realtime: bool = False) -> None:
@@ -389,4 +446,6 @@ def clean(_context: Context) -> None:
     shutil.rmtree(BUILD, ignore_errors=True)
 
 
-namespace = Collection(build, plan, flash, bench, verify, profile, speed, virtual, models, train, lint, test, clean)
+namespace = Collection(
+    build, plan, flash, bench, verify, profile, speed, explore, tune, virtual, models, train, lint, test, clean
+)

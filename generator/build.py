@@ -24,6 +24,7 @@ from generator.plan import Plan
 from generator.plan_report import plan_summary
 from generator.program import Port, Program
 from generator.render import STACK_BYTES, write_project
+from generator.tuning import Tuning, load_tuning
 
 RUNTIMES = ("aot",)
 Report = Callable[[str], None]
@@ -41,11 +42,13 @@ def build(
     optimize: str = "latency",
     ram_budget: int | None = None,
     flash_budget: int | None = None,
+    tuning: Tuning | None = None,
 ) -> Firmware:
     """Build the firmware that runs ``model`` as ``benchmark`` on ``board``, below ``build/<board>/<bench>/``.
 
     ``notes`` are kept with it, see `Firmware`. ``dead_channels``: drop channels that change nothing.
     ``optimize``, ``ram_budget``: see `generator.placement.place`. ``flash_budget``, too: bytes the image may take.
+    ``tuning``: None for what the repository holds for this model.
 
     The folder's ``firmware.*`` and ``build.json`` change only when everything succeeded.
 
@@ -57,12 +60,17 @@ def build(
     compiler = platformio.require_compiler()
     report(f"compiling {model.name}")
     content = read_model(model)
-    compiled = compile_model(content, str(model), dead_channels=dead_channels, compact=optimize == "memory")
+    digest = hashlib.sha256(content).hexdigest()
+    if tuning is None:
+        tuning = load_tuning(board.name, digest, optimize)
+    compiled = compile_model(
+        content, str(model), dead_channels=dead_channels, compact=optimize == "memory", tuning=tuning
+    )
     program, memory = compiled.program, compiled.memory
     check_ports(program, benchmark, model)
     placement = place(program, board, optimize, check_fit(program, memory, board, benchmark), ram_budget)
     folder = build_folder(board.name, benchmark.name)
-    info = ModelInfo(model.name, hashlib.sha256(content).hexdigest(), len(content))
+    info = ModelInfo(model.name, digest, len(content))
     report("rendering sources")
     write_project(folder, program, memory, placement, info, board, benchmark)
     report("compiling with PlatformIO")

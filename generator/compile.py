@@ -10,6 +10,7 @@ from generator.ops.conv_2d import COMPACT
 from generator.passes import optimise
 from generator.plan import Plan, check_plan, plan
 from generator.program import Program
+from generator.tuning import Tuning, tuned
 from generator.wellformed import check_order
 
 
@@ -22,10 +23,13 @@ class Compiled:
     changes: tuple[str, ...]
 
 
-def compile_model(content: bytes, name: str, *, dead_channels: bool = True, compact: bool = False) -> Compiled:
+def compile_model(
+    content: bytes, name: str, *, dead_channels: bool = True, compact: bool = False, tuning: Tuning | None = None
+) -> Compiled:
     """Read, optimise, lower and plan a `.tflite` model. ``name`` is for messages; ``dead_channels`` drops those.
 
-    ``compact``: no kernel that needs larger weights than the model's to be faster.
+    ``compact``: no kernel that needs larger weights than the model's to be faster. ``tuning``: choices that replace
+    rules.
 
     Raises:
         UserError: the model is damaged, or something of it cannot be compiled.
@@ -34,7 +38,8 @@ def compile_model(content: bytes, name: str, *, dead_channels: bool = True, comp
     try:
         check_order(graph)
         optimised = optimise(graph, dead_channels=dead_channels)
-        program = lower(_compact(optimised.graph) if compact else optimised.graph)
+        ready = tuned(optimised.graph, tuning or Tuning())
+        program = lower(_compact(ready) if compact else ready)
         memory = plan(program)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error

@@ -38,8 +38,9 @@ typedef struct {
 } Sums;
 
 static Sums sums_of(const int32_t *block, const uint32_t *column, int32_t words) {
-    const uint32_t *const weights = (const uint32_t *)block + CONV_2D_PAIRED_BIASES;
-    Sums sums = {{block[0], block[2]}, {block[1], block[3]}};
+    const uint32_t *const weights = (const uint32_t *)block;
+    const int32_t *const biases = block + words;
+    Sums sums = {{biases[0], biases[2]}, {biases[1], biases[3]}};
     for (int32_t i = 0; i < words; i++) {
         uint32_t pair = weights[i], x = column[i & ~1];
         sums.high[i & 1] = dual_multiply_add(pair, x, sums.high[i & 1]);
@@ -56,7 +57,7 @@ static int32_t scaled_sum(const Sums *sums, int32_t filter) {
 
 static void conv_2d_s8_paired_block(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end,
                                     int8_t *output, int32_t step, int32_t words) {
-    const int32_t *const records = block + CONV_2D_PAIRED_BIASES + words;
+    const int32_t *const records = block + words + CONV_2D_PAIRED_BIASES;
     for (; columns != columns_end; columns += words) {
         for (int32_t lane = 0; lane < LANES; lane++, output += step) {
             const Sums sums = sums_of(block, columns + lane, words);
@@ -71,7 +72,7 @@ static void conv_2d_s8_paired_block(const int32_t *block, const uint32_t *column
 
 static void conv_2d_s8_paired_fixed(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end,
                                     int8_t *output, int32_t step, int32_t words) {
-    const int32_t *const records = block + CONV_2D_PAIRED_BIASES + words;
+    const int32_t *const records = block + words + CONV_2D_PAIRED_BIASES;
     for (; columns != columns_end; columns += words) {
         for (int32_t lane = 0; lane < LANES; lane++, output += step) {
             const Sums sums = sums_of(block, columns + lane, words);
@@ -261,7 +262,6 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
     const int32_t low = layer->activation_min, high = layer->activation_max;
     uint32_t *const first = (uint32_t *)scratch + FILTERS / 4;
     const int32_t most = layer->columns * LANES, channels = layer->output_channels, words = LANES * layer->words;
-    const int32_t records = layer->fixed_shift ? CONV_2D_PAIRED_RECORDS_FIXED : CONV_2D_PAIRED_RECORDS;
     Block *const compute = block_of(words, layer->fixed_shift);
     int8_t *const nowhere = scratch;
     if (layer->plane_bytes > 0) { // behind the columns and the staged windows
@@ -288,7 +288,7 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
                 int8_t *last = to + (pixels - 1) * channels;
                 compute(block, pairs_end, pairs_end + words, last, (int32_t)(nowhere - last), words);
             }
-            block += CONV_2D_PAIRED_BIASES + words + records;
+            block += words + CONV_2D_PAIRED_TAIL;
         }
         if (low > INT8_MIN || high < INT8_MAX) {
             clamp_outputs(output, pixels * channels, low, high);

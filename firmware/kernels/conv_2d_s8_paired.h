@@ -11,15 +11,15 @@
 //
 // The kernel walks over the output pixels as `conv_2d_s8` does, two pixels by four filters at a time. Blocks of four
 // filters are packed by generator/ops/packing.py; the last two of a layer share filters if their number is no multiple
-// of four. A block: the biases {256 bias 1 + bias 0, bias 0, 256 bias 3 + bias 2, bias 2}; for every four inputs the
-// halfwords of inputs 0 and 2, first of filters 1 and 0, then of 3 and 2, and so those of inputs 1 and 3; for each
-// filter {multiplier, offset} of `requantize_fixed` if layer->fixed_shift, else {multiplier, offset, right shift}, of
-// filters 0 and 2 for `requantize_by_offset`, of 1 and 3 for `requantize_doubled`.
+// of four. A block: for every four inputs the halfwords of inputs 0 and 2, first of filters 1 and 0, then of 3 and 2,
+// and so those of inputs 1 and 3; the biases {256 bias 1 + bias 0, bias 0, 256 bias 3 + bias 2, bias 2}; for each
+// filter {multiplier, offset} of `requantize_fixed` and in the end four words of nothing if layer->fixed_shift, else
+// {multiplier, offset, right shift}, of filters 0 and 2 for `requantize_by_offset`, of 1 and 3 for
+// `requantize_doubled`. So the weights of all blocks begin at a cache line where those of one fill whole lines.
 #define CONV_2D_PAIRED_LANES 2
 #define CONV_2D_PAIRED_FILTERS 4
 #define CONV_2D_PAIRED_BIASES 4
-#define CONV_2D_PAIRED_RECORDS 12 // words
-#define CONV_2D_PAIRED_RECORDS_FIXED 8
+#define CONV_2D_PAIRED_TAIL 16 // words after the weights
 
 // input: [batches][input_h][input_w][input_channels]; up to 3 bytes after it are read too and may hold anything.
 // output: [batches][output_h][output_w][output_channels]. scratch: 4 + 8 * words * columns bytes, and 4 * words + 8

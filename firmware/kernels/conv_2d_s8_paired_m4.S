@@ -138,7 +138,6 @@ to_b .req lr
     ldr r5, [sp, #72] // words
     vmov OUTPUT, r3
     vmov STEP, r4
-    vldmia r0!, {s4-s7}
 .if \inputs == HALF
     mov r6, #4 - TURN / 2
 .else
@@ -158,9 +157,9 @@ to_b .req lr
     vmov WEIGHTS, r7
     add r7, r0, r5, lsl #2
 .if \fixed
-    vldmia r7, {s8-s15}
+    vldmia r7, {s4-s15}
 .else
-    vldmia r7, {s8-s19}
+    vldmia r7, {s4-s19}
 .endif
     add r7, r7, #TURN - 4
     vmov WEIGHTS_END, r7

@@ -35,7 +35,9 @@ from generator.quantization import (
     activation_range,
     float_activation_range,
 )
+from generator.tuning import RULES, OperatorTuning, tuning_of
 
+PLAIN, PAIRED = "conv_2d_s8", "conv_2d_s8_paired"
 PIXELS = 4  # CONV_2D_PIXELS in firmware/kernels/conv_2d_s8.h
 PAIRED_LANES = 2  # CONV_2D_PAIRED_LANES in firmware/kernels/conv_2d_s8_paired.h
 COMPACT = "compact"  # option that the compiler sets: no kernel with larger weights than the model's
@@ -90,7 +92,9 @@ def _reject_shapes(layer: Linear, operator: Operator) -> str | None:
 def lower(graph: Graph, operator: Operator) -> Lowered:
     layer = linear_of(graph, operator)
     assert layer is not None
-    if layer.dtype == "int8" and not operator.options.get(COMPACT) and winograd.affordable(graph):
+    wanted = tuning_of(operator).kernel
+    by_rule = not operator.options.get(COMPACT) and winograd.affordable(graph)
+    if layer.dtype == "int8" and (by_rule if wanted is None else wanted == winograd.KERNEL):
         by_tiles = _lower_winograd(layer, operator)
         if by_tiles is not None:
             return by_tiles
@@ -101,7 +105,7 @@ def _lower_winograd(layer: Linear, operator: Operator) -> Lowered | None:
     assert layer.output.quantization is not None
     _, height, width, _ = layer.input.shape
     window = window_of(operator, height, width, *layer.weights.shape[1:3])
-    if not winograd.suits(layer, window):
+    if not (winograd.fits if tuning_of(operator).kernel else winograd.suits)(layer, window):
         return None
     limits = activation_range(operator.options.get("activation", 0), layer.output.quantization)
     weights, records, by_offset = packed_filters(layer, *limits)
@@ -114,13 +118,13 @@ def lower_layer(layer: Linear, operator: Operator) -> Lowered:
     window = window_of(operator, height, width, *layer.weights.shape[1:3])
     activation = operator.options.get("activation", 0)
     if layer.dtype == "int8":
-        return lower_int8(layer, window, activation)
+        return lower_int8(layer, window, activation, tuning_of(operator))
     if layer.dtype == "int16":
         return lower_int16(layer, window, activation)
     return lower_float32(layer, window, activation)
 
 
-def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
+def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorTuning = RULES) -> Lowered:
     assert layer.input.quantization is not None
     assert layer.output.quantization is not None
     groups, depth = _groups(layer), layer.weights.elements // layer.filters
@@ -131,12 +135,12 @@ def lower_int8(layer: Linear, window: Window, activation: int) -> Lowered:
     staged = window.filter_h > 1 and row_bytes % INPUTS_PER_STEP != 0
     minimum, maximum = activation_range(activation, layer.output.quantization)
     weights, records, by_offset = packed_filters(layer, minimum, maximum)
-    paired = by_offset and groups == 1 and can_pair(weights, records)
+    paired = by_offset and groups == 1 and can_pair(weights, records) and tuning.kernel in (None, PAIRED)
     fixed = fixed_shift_filters(layer, minimum, maximum) if paired else None
     if fixed is not None:
         weights, records = fixed
-    kernel, lanes = ("conv_2d_s8_paired", PAIRED_LANES) if paired else ("conv_2d_s8", PIXELS)
-    columns = _columns(words, pixels, lanes)
+    kernel, lanes = (PAIRED, PAIRED_LANES) if paired else (PLAIN, PIXELS)
+    columns = min(tuning.columns, -(-pixels // lanes)) if tuning.columns else _columns(words, pixels, lanes)
     pointwise = _is_pointwise(layer, window)
     in_pieces = staged or not row_bytes or _has_padding(layer, window)
     stages = 2 * (not pointwise) if paired else int(in_pieces)

@@ -13,7 +13,9 @@ from generator.ops.lowered import Lowered
 from generator.ops.packing import doubled_multiplier, packed_filters
 from generator.ops.window import Window, window_lead, window_of
 from generator.quantization import activation_range
+from generator.tuning import tuning_of
 
+SMALL, ANY = "depthwise_conv_2d_s8_3x3", "depthwise_conv_2d_s8"
 CHANNELS = 4  # DEPTHWISE_CHANNELS in firmware/kernels/depthwise_conv_2d_s8.h
 CHANNEL_ORDER = (0, 2, 1, 3)  # as SXTB16 of a word and of the word rotated by a byte yield its bytes
 FILTERS_AXIS = 3
@@ -67,7 +69,8 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
         return conv_2d.lower_layer(in_groups, operator)
     window = window_of(operator, *layer.input.shape[1:3], *layer.weights.shape[1:3])
     activation = operator.options.get("activation", 0)
-    if small := _lower_small_filters(in_groups, window, activation):
+    tuning = tuning_of(operator)
+    if tuning.kernel in (None, SMALL) and (small := _lower_small_filters(in_groups, window, activation, tuning.band)):
         return small
     if channels == 1:
         return conv_2d.lower_layer(in_groups, operator)
@@ -136,8 +139,13 @@ class Lines:
         return 4 * (lines * self.along.length + self.tail)
 
 
-def _lines(rows: Axis, columns: Axis) -> Lines:
-    """A plane as a whole, with lines along the axis that takes fewer windows; a large one in bands of rows."""
+def _lines(rows: Axis, columns: Axis, band: int | None) -> Lines:
+    """A plane as a whole, with lines along the axis that takes fewer windows; a large one in bands of rows.
+
+    ``band``: rows of outputs at a time, None by this rule.
+    """
+    if band is not None:
+        return Lines(columns, rows, min(band, rows.outputs))
     whole = (Lines(columns, rows, rows.outputs), Lines(rows, columns, columns.outputs))
     best = min(whole, key=lambda lines: lines.run)
     if best.bytes <= BAND_BYTES:
@@ -160,8 +168,8 @@ def _axes(layer: Linear, window: Window) -> tuple[Axis, Axis]:
     )
 
 
-def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowered | None:
-    """The kernel for filters of at most 3 x 3 taps, or None if the layer does not suit it."""
+def _lower_small_filters(layer: Linear, window: Window, activation: int, band: int | None) -> Lowered | None:
+    """The kernel for filters of at most 3 x 3 taps, or None if the layer does not suit it. ``band``: see `_lines`."""
     assert layer.input.quantization is not None
     assert layer.output.quantization is not None
     rows, columns = _axes(layer, window)
@@ -171,7 +179,7 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowe
     minimum, maximum = activation_range(activation, layer.output.quantization)
     weights, records, by_offset = packed_filters(layer, minimum, maximum)
     reach = 128 * np.abs(weights.astype(np.int64)).sum(axis=1) + np.abs(records[:, 0].astype(np.int64))
-    lines = _lines(rows, columns)
+    lines = _lines(rows, columns, band)
     if not by_offset or np.any(reach >= REACH) or lines.bytes > MOST_BYTES:
         return None
     fixed = fixed_shift_filters(layer, minimum, maximum)
@@ -182,7 +190,7 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int) -> Lowe
     along, across, channels = lines.along, lines.across, layer.filters
     by_rows = along is columns
     return Lowered(
-        kernel="depthwise_conv_2d_s8_3x3",
+        kernel=SMALL,
         header="kernels/depthwise_conv_2d_s8_3x3.h",
         struct="DepthwiseConv2dS83x3",
         parameters={
@@ -265,7 +273,7 @@ def _lower_any_filters(layer: Linear, window: Window, activation: int) -> Lowere
     weights, records, by_offset = packed_filters(layer, minimum, maximum)
     last_inside = input_w + window.pad_left - 1 - (window.filter_w - 1) * window.dilation_w
     return Lowered(
-        kernel="depthwise_conv_2d_s8",
+        kernel=ANY,
         header="kernels/depthwise_conv_2d_s8.h",
         struct="DepthwiseConv2dS8",
         parameters={

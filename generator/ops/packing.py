@@ -12,6 +12,7 @@ from generator.quantization import INT8_MAX, INT8_MIN, Rescale
 INPUTS_PER_STEP = 4
 INPUT_ORDER = (0, 2, 1, 3)  # in which SXTB16 of a word and of the word rotated by a byte yield its bytes
 PAIRED_FILTERS = 4  # CONV_2D_PAIRED_FILTERS in firmware/kernels/conv_2d_s8_paired.h
+PAIRED_TAIL = 16  # CONV_2D_PAIRED_TAIL there
 PAIRED_REACH = 2**23  # of the sums of filters in the high bytes
 
 
@@ -141,5 +142,6 @@ def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32], *, fixed_
     tails = records[chosen, 1:]
     if not fixed_shift:
         tails[:, 1::2, 0] = doubled_multiplier(tails[:, 1::2, 0])
-    parts = [paired_biases(records[chosen, 0]), paired_weights(weights[chosen]), tails.reshape(len(chosen), -1)]
-    return np.concatenate(parts, axis=1).reshape(-1)
+    parts = [paired_weights(weights[chosen]), paired_biases(records[chosen, 0]), tails.reshape(len(chosen), -1)]
+    padding = PAIRED_TAIL - sum(part.shape[1] for part in parts[1:])
+    return np.pad(np.concatenate(parts, axis=1), ((0, 0), (0, padding))).reshape(-1)

@@ -36,7 +36,7 @@ def affordable(graph: Graph) -> bool:
 
 def suits(layer: Linear, window: Window) -> bool:
     """Whether the kernel can compute the layer, and faster than another one."""
-    return _fits(layer, window) and _pays(layer, window)
+    return fits(layer, window) and _pays(layer, window)
 
 
 def lower(
@@ -88,7 +88,8 @@ def lower(
     )
 
 
-def _fits(layer: Linear, window: Window) -> bool:
+def fits(layer: Linear, window: Window) -> bool:
+    """Whether the kernel can compute the layer."""
     taps, steps = (window.filter_h, window.filter_w), (window.stride_h, window.stride_w)
     unit = (window.dilation_h, window.dilation_w, window.spread_h, window.spread_w) == (1, 1, 1, 1)
     one_group = layer.input.shape[3] == layer.weights.shape[3] >= LEAST_CHANNELS

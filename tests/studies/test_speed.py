@@ -11,7 +11,8 @@ from common.errors import UserError
 from generator.placement import OBJECTIVES
 from models.registry import by_name
 from studies import speed
-from studies.speed import Layer, Measurement, published_results, run_speed
+from studies.measure import Layer, Measurement, Recipe, measure_recipes
+from studies.speed import published_results, run_speed
 
 BOARD = load_board("nucleo_l4r5zi")
 LAYERS = (Layer(0, "CONV_2D", 1000, 1500), Layer(1, "SOFTMAX", 0, 500))
@@ -47,4 +48,4 @@ def test_a_build_that_fails_is_one_message(tmp_path: Path) -> None:
     path = tmp_path / "my.tflite"
     path.write_bytes(b"no model")
     with pytest.raises(UserError, match=r"kws for latency: .*my\.tflite is not a TensorFlow Lite model"):
-        speed._in_process("kws", path, BOARD, "latency")
+        measure_recipes([Recipe("kws", str(path), BOARD.name, "latency")], Console(file=io.StringIO()))
