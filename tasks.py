@@ -123,6 +123,12 @@ def _integer(option: str, text: str) -> int:
         raise UserError(f"{option} {text}: not an integer") from None
 
 
+def _count(option: str, text: str) -> int:
+    if (number := _integer(option, text)) < 1:
+        raise UserError(f"{option} {text}: at least 1")
+    return number
+
+
 def _bytes(option: str, text: str | None) -> int | None:
     """A size like 49152 or 48K."""
     if text is None:
@@ -229,6 +235,13 @@ def flash(_context: Context, port: str | None = None, via: str | None = None, dr
         "data": DATA_HELP,
         "quick": "one short window instead of five of 10 s: not valid for a submission",
         "full": "windows of 10 s on the virtual board, too, where they are 1 s long otherwise",
+        "mode": "performance, accuracy, energy or all (default performance)",
+        "count": "accuracy of a subset of so many files that holds every class: not valid for a submission",
+        "seed": "of the subset (default 0)",
+        "jobs": "processes with a virtual board each, for accuracy (default: one a processor)",
+        "dask": "address of a Dask scheduler whose workers run the accuracy inferences",
+        "restart": "discard the answers of an interrupted accuracy run instead of going on with it",
+        "no_read_back": "do not compare what a real board received with what was sent, in an accuracy run",
     }
 )
 @friendly
@@ -242,21 +255,32 @@ def bench(
     data: str | None = None,
     quick: bool = False,
     full: bool = False,
+    mode: str = "performance",
+    count: str | None = None,
+    seed: str = "0",
+    jobs: str | None = None,
+    dask: str | None = None,
+    restart: bool = False,
+    no_read_back: bool = False,
 ) -> None:
-    """Time inference of the last build over the serial port; builds first if need be."""
+    """Measure speed, accuracy or energy of the last build over the serial port; builds first if need be."""
     from common.board import load_board
-    from harness.run import run_performance
+    from harness import Options, run_bench
 
-    firmware = _built(board, bench, model, runtime)
-    run_performance(
-        firmware,
-        load_board(firmware.board),
+    options = Options(
         port=port,
         data=Path(data).expanduser() if data else None,
         quick=quick,
-        console=console,
         full=full,
+        count=_integer("--count", count) if count else None,
+        seed=_integer("--seed", seed),
+        jobs=_count("--jobs", jobs) if jobs else None,
+        dask=dask,
+        restart=restart,
+        read_back=not no_read_back,
     )
+    firmware = _built(board, bench, model, runtime)
+    run_bench(firmware, load_board(firmware.board), mode, options, console)
 
 
 @task(

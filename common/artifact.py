@@ -10,7 +10,7 @@ from common.errors import UserError
 from common.files import sha256, write_atomic
 from common.paths import BUILD
 
-SCHEMA = 5
+SCHEMA = 6
 MODEL_FILE = "model.tflite"
 
 
@@ -91,6 +91,11 @@ class Firmware:
     @property
     def model_file(self) -> Path:
         return self.folder / MODEL_FILE
+
+
+def runs_folder() -> Path:
+    """Where every run is archived."""
+    return BUILD / "runs"
 
 
 def build_folder(board: str, bench: str) -> Path:

@@ -22,6 +22,8 @@ RAW = "raw"  # the input tensors' own bytes
 FORMATS = ("int8", "uint8", "float32", RAW)
 MSE = "mse"
 RESULTS = ("values", "truncated", MSE)
+TOP1, AUC = "top1", "auc"
+METRICS = (TOP1, AUC)
 UNTRAINED = "untrained:"  # before the name of an architecture, instead of a model file
 DEFAULT_BAUD = 115200
 LARGEST_INPUT = 1 << 24
@@ -49,7 +51,9 @@ class Benchmark:
 
     ``results``: what `m-results` lists: "values", the outputs to three decimals; "truncated", the same cut off instead
     of rounded; "mse", the mean squared difference between output and float32 input. ``input_range``: lowest and highest
-    number of synthetic inputs. ``untrained``: the architecture that ``model`` is made of, empty for a model file.
+    number of synthetic inputs. ``quality_metric``: what must reach ``quality_target`` in the closed division, "top1" in
+    percent or "auc"; None for no target. ``dataset_files``: how many files the official data set has, in each of its
+    versions. ``untrained``: the architecture that ``model`` is made of, empty for a model file.
     """
 
     name: str
@@ -64,6 +68,9 @@ class Benchmark:
     trailing_comma: bool
     output_shapes: tuple[tuple[int, ...], ...]
     labels: tuple[str, ...]  # what the outputs stand for; empty for no classes
+    quality_metric: str
+    quality_target: float | None
+    dataset_files: tuple[int, ...]
     baud: int
     model: Path  # what runs by default
     untrained: str = ""
@@ -78,6 +85,11 @@ class Benchmark:
         """Bytes of one number on the wire; 1 where they differ."""
         sizes = {ELEMENT_BYTES[tensor.dtype] for tensor in self.inputs}
         return sizes.pop() if len(sizes) == 1 else 1
+
+    @property
+    def classes(self) -> int:
+        """How many classes its data set tells apart: the outputs', or normal and anomalous for an error."""
+        return 2 if self.results == MSE else self.result_count
 
     @property
     def result_count(self) -> int:
@@ -99,6 +111,7 @@ class Benchmark:
                 "input_range": tuple(low_high) if low_high is not None else None,
                 "output_shapes": tuple(tuple(shape) for shape in data["output_shapes"]),
                 "labels": tuple(data["labels"]),
+                "dataset_files": tuple(data["dataset_files"]),
                 "model": model,
             }
         )
@@ -219,6 +232,9 @@ def _benchmark(
         trailing_comma=fields.get("trailing_comma", False),
         output_shapes=output_shapes,
         labels=tuple(fields.get("labels", ())),
+        quality_metric=fields.get("quality_metric", AUC if fields.get("results") == MSE else TOP1),
+        quality_target=fields.get("quality_target"),
+        dataset_files=tuple(fields.get("dataset_files", ())),
         baud=fields.get("baud", DEFAULT_BAUD),
         model=model,
         untrained=untrained,
@@ -293,6 +309,9 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "trailing_comma": (lambda value: isinstance(value, bool), "true or false"),
     "output_shape": _SHAPE,
     "labels": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of texts"),
+    "quality_metric": _one_of(METRICS),
+    "quality_target": (_is_number, "a number: percent for top1, 0 to 1 for auc"),
+    "dataset_files": _SHAPE,
     "baud": _whole(1200, 1_000_000),
     "model": (_is_text, f"a file below models/ or '{UNTRAINED}' and an architecture"),
 }

@@ -1,5 +1,6 @@
-"""The serial harness: drives any device that speaks the MLPerf Tiny wire protocol and times its inferences."""
+"""The serial harness: drives any device that speaks the MLPerf Tiny wire protocol and runs the benchmark's modes."""
 
-from harness.run import run_performance
+from harness.options import Options
+from harness.run import run_bench
 
-__all__ = ["run_performance"]
+__all__ = ["Options", "run_bench"]

@@ -14,6 +14,7 @@ PROFILE = re.compile(r"m-profile-\[([^\]]+)\]")
 MODEL = re.compile(r"m-model-\[([^\]]+)\]")
 LAP = re.compile(r"m-lap-us-([0-9]{1,20})")
 INFER_START = re.compile(r"m-infer-start-([0-9]{1,20})")
+BUFFER = re.compile(r"m-buffer-([0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2})*)")
 RESULTS = re.compile(r"m-results-\[([^\]]*)\]")
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
 
@@ -35,10 +36,20 @@ class DeviceError(UserError):
 
 @dataclass(frozen=True)
 class Inference:
-    """What `infer` answered. ``elapsed_us`` is the device's own time for all iterations."""
+    """What `infer` answered: the device's microsecond counter around all iterations, and the text of `m-results`."""
 
-    elapsed_us: int
-    results: tuple[float, ...]
+    start_us: int
+    end_us: int
+    listed: str
+
+    @property
+    def elapsed_us(self) -> int:
+        """The device's own time for all iterations; the counter may have gone round once."""
+        return (self.end_us - self.start_us) % COUNTER_PERIOD_US
+
+    @property
+    def results(self) -> tuple[float, ...]:
+        return parse_results(self.listed)
 
 
 def first_match(pattern: re.Pattern[str], lines: Iterable[str]) -> str | None:
@@ -79,7 +90,8 @@ def parse_inference(command: str, iterations: int, lines: list[str]) -> Inferenc
     listed = first_match(RESULTS, lines)
     if listed is None:
         raise DeviceError(f"no `m-results` line in the answer to `{command}`: '{_excerpt(lines)}'")
-    return Inference((laps[-1] - laps[0]) % COUNTER_PERIOD_US, parse_results(listed))
+    parse_results(listed)
+    return Inference(laps[0], laps[-1], listed)
 
 
 def parse_results(listed: str) -> tuple[float, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -42,14 +41,17 @@ def progress_bar(console: Console, title: str) -> Iterator[Callable[[Step], None
 
 def results_table(run: Run) -> Table:
     """The results as a two-column table; says measured or modelled, and that nothing was verified."""
-    firmware, performance = run.firmware, run.performance
-    table = Table(title=f"{firmware.bench} on {run.board.title}: performance, {performance.timing}", show_header=False)
+    setup, performance = run.setup, run.performance
+    firmware = setup.firmware
+    table = Table(
+        title=f"{firmware.bench} on {setup.board.title}: performance, {performance.timing}", show_header=False
+    )
     table.add_column("what")
     table.add_column("value", justify="right")
     lasted = ", ".join(f"{window.elapsed_us / 1e6:.2f}" for window in performance.windows)
     rows = [
         ("model", f"{firmware.model.name} ({firmware.runtime})"),
-        ("board", f"{run.board.title}, {run.port.spec}"),
+        ("board", f"{setup.board.title}, {setup.port.spec}"),
         ("timing", performance.timing),
         ("latency", f"{performance.latency_ms:.3f} ms"),
         ("cycles (derived)", f"{run.cycles:,}"),
@@ -62,8 +64,8 @@ def results_table(run: Run) -> Table:
         *([("answers", answers)] if (answers := top_classes(run)) else []),
         *(("note", note) for note in firmware.notes),
     ]
-    if run.virtual is not None:
-        rows.append(("speed on this host", f"{run.virtual.instructions_per_host_second / 1e6:.1f} M instructions/s"))
+    if setup.virtual is not None:
+        rows.append(("speed on this host", f"{setup.virtual.instructions_per_host_second / 1e6:.1f} M instructions/s"))
     if performance.quick:
         rows.append(("quick", "not valid for submission"))
     rows.append(("status", "unverified, not submitted"))
@@ -74,15 +76,14 @@ def results_table(run: Run) -> Table:
 
 def top_classes(run: Run) -> str:
     """The class each window's input got, where the benchmark names its classes."""
-    labels = run.firmware.benchmark.labels
+    labels = run.setup.firmware.benchmark.labels
     answers = [window.results for window in run.performance.windows]
     if not labels or any(len(values) != len(labels) for values in answers):
         return ""
     return ", ".join(labels[values.index(max(values))] for values in answers)
 
 
-def show_results(console: Console, run: Run, path: Path) -> None:
+def show_results(console: Console, run: Run) -> None:
     console.print(results_table(run))
     for warning in run.performance.clock_warnings:
         say(f"warning: {warning}; the device's clock is not to be trusted", console)
-    say(f"results: {path}", console)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from common.errors import UserError
 from harness import answers
-from harness.answers import COUNTER_PERIOD_US, DeviceError
+from harness.answers import COUNTER_PERIOD_US, DeviceError, Inference
 from harness.link import FloodError, Line, Link, LinkError, SilentError, abbreviated
 from harness.transcript import printable
 
@@ -29,17 +29,24 @@ class Profile:
 
 @dataclass(frozen=True)
 class InferResult:
-    """``elapsed_us``: the device's microseconds for all iterations, warm-up excluded.
+    """``inference``: the device's answer, its time for all iterations, warm-up excluded.
 
     ``host_seconds``: the same span on the link's clock, between the arrivals of the two timestamps.
     ``command_seconds``: from sending the command to its end, on the link's clock.
     """
 
     iterations: int
-    elapsed_us: int
-    results: tuple[float, ...]
+    inference: Inference
     host_seconds: float
     command_seconds: float
+
+    @property
+    def elapsed_us(self) -> int:
+        return self.inference.elapsed_us
+
+    @property
+    def results(self) -> tuple[float, ...]:
+        return self.inference.results
 
 
 class NoDeviceError(UserError):
@@ -125,6 +132,19 @@ class Device:
                 state = "confirmed the load already" if done else "did not confirm the load"
                 raise DeviceError(f"the device {state} after {end} of {len(data)} bytes; bytes were lost, run again")
 
+    def check_load(self, data: bytes) -> None:
+        """Read the input buffer back (`db print`) and compare: the protocol has no checksum.
+
+        Raises:
+            DeviceError: it holds something else.
+        """
+        lines = self._ask("db print")
+        parts = [match[1] for line in lines if (match := answers.BUFFER.fullmatch(line))]
+        held = bytes.fromhex("".join(parts).replace("-", ""))
+        if held != data:
+            wrong = sum(ours != theirs for ours, theirs in zip(data, held, strict=False)) + abs(len(data) - len(held))
+            raise DeviceError(f"the device holds {wrong} of {len(data)} bytes wrong; the line corrupts what is sent")
+
     def infer(self, iterations: int, warmup: int, expected_seconds: float = 10.0) -> InferResult:
         """Run ``warmup`` untimed and ``iterations`` timed inferences on the loaded input.
 
@@ -143,7 +163,7 @@ class Device:
             raise DeviceError(
                 f"`{command}` outlasted the device's 32-bit microsecond counter; ask for fewer iterations"
             )
-        return InferResult(iterations, inference.elapsed_us, inference.results, laps[-1] - laps[0], duration)
+        return InferResult(iterations, inference, laps[-1] - laps[0], duration)
 
     def _ask(self, command: str) -> list[str]:
         return [line.text for line in self._ask_lines(command, LINE_TIMEOUT_S)]

@@ -1,6 +1,5 @@
 """The inputs of a performance run: windows of a data set in upstream's layout, or a synthetic set."""
 
-import csv
 import hashlib
 import zlib
 from collections.abc import Iterator
@@ -12,24 +11,13 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from common.benchmark import Benchmark
+from common.benchmark import MSE, Benchmark
 from common.errors import UserError
+from harness.dataset import LABELS, DataSet, Input, Sample, is_finite, parse_row, read_file, read_list
 from harness.wire import wire_dtype
 
 COUNT = 5  # different inputs of a performance run
-LABELS = "y_labels.csv"
-
-
-@dataclass(frozen=True)
-class Input:
-    """What one inference is given: ``data`` exactly as it goes over the wire."""
-
-    name: str
-    data: bytes
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
+WINDOWS, WINDOW_STRIDE = 6, 512  # of a synthetic file for anomaly detection; upstream's have 196 windows
 
 
 @dataclass(frozen=True)
@@ -45,6 +33,7 @@ class InputSet:
 class _Source:
     path: Path
     stride: int  # bytes from one window to the next
+    fields: tuple[str, ...]
 
 
 def load_inputs(benchmark: Benchmark, data: Path | None, count: int = COUNT, *, fewer: bool = False) -> InputSet:
@@ -116,36 +105,14 @@ def in_type(values: NDArray[np.float64], dtype: str) -> NDArray[Any]:
 def _sources(benchmark: Benchmark, folder: Path) -> list[_Source]:
     """The files that exist: those of the list in its order, or, if none of them does, every .bin file by name."""
     labels = folder / LABELS
-    if not labels.is_file():
-        raise UserError(f"no {labels}; --data takes the folder that holds {benchmark.model_id}/{LABELS}")
-    try:
-        with labels.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(map(str.strip, row))]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"cannot read {labels} ({error}); it must be upstream's comma-separated list") from error
-    listed = [_source(benchmark, labels, number, row) for number, row in rows]
-    existing = [source for source in listed if source.path.is_file()]
+    rows = [parse_row(benchmark, labels, line, fields) for line, fields in read_list(benchmark, folder)]
+    existing = [_Source(folder / row.file, row.stride, row.fields) for row in rows if (folder / row.file).is_file()]
     if not existing:
-        stride = listed[0].stride if listed else benchmark.input_bytes
-        existing = [_Source(path, stride) for path in sorted(folder.glob("*.bin"))]
+        stride = rows[0].stride if rows else benchmark.input_bytes
+        existing = [_Source(path, stride, (path.name,)) for path in sorted(folder.glob("*.bin"))]
     if not existing:
         raise UserError(f"no .bin files in {folder}; copy the data set's files there")
     return existing
-
-
-def _source(benchmark: Benchmark, labels: Path, number: int, row: list[str]) -> _Source:
-    """One row: file, number of classes, class, and for windowed files bytes per window and stride."""
-    where = f"{labels} line {number}"
-    name, *fields = (field.strip() for field in row)
-    if not name or Path(name).name != name or "\0" in name:
-        raise UserError(f"{where}: '{name}' is not a file name; use upstream's list")
-    if len(fields) < 4:
-        return _Source(labels.parent / name, benchmark.input_bytes)
-    if not all(field.isascii() and field.isdigit() and int(field[:9]) > 0 for field in fields[2:4]):
-        raise UserError(f"{where}: bytes and stride must be whole numbers above 0, not '{fields[2]}', '{fields[3]}'")
-    if int(fields[2]) != benchmark.input_bytes:
-        raise UserError(f"{where}: {fields[2]} bytes to send, but {benchmark.name} takes {benchmark.input_bytes}")
-    return _Source(labels.parent / name, int(fields[3]))
 
 
 def _windows(benchmark: Benchmark, sources: list[_Source]) -> Iterator[Input]:
@@ -163,28 +130,28 @@ def _windows(benchmark: Benchmark, sources: list[_Source]) -> Iterator[Input]:
 
 
 def _window(benchmark: Benchmark, source: _Source, number: int) -> Input | None:
-    size = benchmark.input_bytes
-    try:
-        content = source.path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {source.path} ({error.strerror}); check the file") from error
-    if len(content) < size or (len(content) - size) % source.stride:
-        raise UserError(
-            f"{source.path} has {len(content)} bytes, not {size} plus a multiple of {source.stride}; copy it anew"
-        )
-    window = content[number * source.stride :][:size]
-    if len(window) < size:
+    content = read_file(benchmark, source.path, source.stride)
+    window = content[number * source.stride :][: benchmark.input_bytes]
+    if len(window) < benchmark.input_bytes:
         return None
-    if not _finite(benchmark, window):
+    if not is_finite(benchmark, window):
         raise UserError(f"{source.path} window {number} holds a value that is no finite float32; copy it anew")
-    return Input(f"{source.path.name}@{number}", window)
+    return Input(f"{source.path.name}@{number}", window, source.fields)
 
 
-def _finite(benchmark: Benchmark, window: bytes) -> bool:
-    start = 0
-    for tensor in benchmark.inputs:
-        values = np.frombuffer(window, wire_dtype(tensor.dtype), tensor.elements, start)
-        start += tensor.bytes
-        if not np.isfinite(values).all():
-            return False
-    return True
+def synthetic_dataset(benchmark: Benchmark) -> DataSet:
+    """A labelled set that is nothing but noise: two files of each class, of `WINDOWS` windows where windows overlap."""
+    size = benchmark.input_bytes
+    windows, stride = (WINDOWS, WINDOW_STRIDE) if benchmark.results == MSE else (1, size)
+    count = 2 * benchmark.classes
+    noise = b"".join(item.data for item in synthetic_inputs(benchmark, 2 * count).inputs)
+    samples = []
+    for number in range(count):
+        content = noise[2 * number * size :][: size + (windows - 1) * stride]
+        name, label = f"synthetic-{number}", number % benchmark.classes
+        fields = (name, str(benchmark.classes), str(label), str(size), str(stride))
+        samples.append(Sample(name, label, content, stride, fields[: 5 if windows > 1 else 3]))
+    text = "".join(",".join(sample.fields) + "\n" for sample in samples)
+    description = f"{count} synthetic files (no data set given)"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return DataSet(description, True, None, digest, count, tuple(samples))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from common.errors import UserError
 from harness.answers import DeviceError
+from harness.dataset import Input
 from harness.device import Device, InferResult
-from harness.inputs import Input
 
 WARMUP = 10  # mlcommons/tiny, tests_performance.yaml for ad01
 MARGIN = 1.03  # a window is planned this much longer than it must be
@@ -39,7 +39,7 @@ VIRTUAL = WindowRules(5, 1.0, 10)  # modelled time is the same in every inferenc
 
 @dataclass(frozen=True)
 class Window:
-    """One timed window. ``host_seconds`` is the same span as the host saw it."""
+    """One timed window. ``start_us``: the device's counter. ``host_seconds``: the same span as the host saw it."""
 
     input: str
     iterations: int
@@ -47,6 +47,7 @@ class Window:
     elapsed_us: int
     host_seconds: float
     results: tuple[float, ...]
+    start_us: int = 0
 
     @property
     def latency_ms(self) -> float:
@@ -164,7 +165,15 @@ def measure(
                 "the device's timestamps are not steady"
             )
         windows.append(
-            Window(item.name, result.iterations, WARMUP, result.elapsed_us, result.host_seconds, result.results)
+            Window(
+                item.name,
+                result.iterations,
+                WARMUP,
+                result.elapsed_us,
+                result.host_seconds,
+                result.results,
+                result.inference.start_us,
+            )
         )
     return PerformanceResult(tuple(windows), timing, quick, device.link.seconds - began)
 

@@ -24,7 +24,7 @@ OPEN_ERRORS: tuple[type[Exception], ...] = (ValueError, *PORT_ERRORS)
 class PortChoice:
     """A port to open. ``notice`` is what the user must be told about the choice, if anything.
 
-    ``is_pty``: a program on this computer answers, not a board.
+    ``is_pty``: a program on this computer answers, not a board. ``serial_number``: of the USB device, where known.
     """
 
     spec: str
@@ -32,6 +32,7 @@ class PortChoice:
     description: str
     notice: str | None = None
     is_pty: bool = False
+    serial_number: str | None = None
 
 
 def find_port(board: Board, port: str | None, baud: int | None = None) -> PortChoice:
@@ -53,8 +54,9 @@ def find_port(board: Board, port: str | None, baud: int | None = None) -> PortCh
     if Path(port).exists() and str(Path(port).resolve().parent) == PTY_FOLDER:
         notice = f"{port} is a pseudo-terminal: a program answers, not a board, so its timing counts as modelled"
         return PortChoice(port, False, "pseudo-terminal", notice, is_pty=True)
-    described = {info.device: info.description for info in comports()}
-    return PortChoice(port, False, described.get(port) or "serial port")
+    info = next((info for info in comports() if info.device == port), None)
+    description, number = (info.description, info.serial_number) if info else (None, None)
+    return PortChoice(port, False, description or "serial port", serial_number=number)
 
 
 def open_port(choice: PortChoice, baud: int, make_virtual: Callable[[], SerialLike]) -> SerialLike:
@@ -80,7 +82,7 @@ def open_port(choice: PortChoice, baud: int, make_virtual: Callable[[], SerialLi
 
 def _automatic(board: Board, baud: int | None) -> PortChoice:
     found = [
-        PortChoice(info.device, False, info.description or "serial port")
+        PortChoice(info.device, False, info.description or "serial port", serial_number=info.serial_number)
         for info in sorted(comports(), key=lambda info: str(info.device))
         if info.vid == board.probe.usb_vid and info.pid in board.probe.usb_pids
     ]

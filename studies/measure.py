@@ -128,7 +128,7 @@ def _executor(cluster: str | None) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError:
-        raise UserError("--dask needs Dask: pip install 'firmbench[cluster]', here and on the workers") from None
+        raise UserError("--dask needs Dask: pip install 'firmbench[distributed]', here and on the workers") from None
     try:
         client = Client(cluster, timeout=10)
     except (OSError, ValueError) as error:

@@ -21,10 +21,10 @@ from common.oracle import Oracle
 from common.paths import ROOT
 from generator.build import build
 from generator.importer import read_graph
+from harness import Options, run_bench
 from harness.device import Device
 from harness.link import Link
 from harness.profile import profile_firmware
-from harness.run import run_performance
 from harness.verify import verify_firmware
 from models.flatbuffer import OperatorSpec, TensorSpec, activation, build_model
 from tests.firmware import protocol_cases
@@ -82,7 +82,7 @@ def test_shipped_model_is_bit_exact(shipped: Firmware) -> None:
 
 
 def test_a_quick_run_writes_complete_results(shipped: Firmware) -> None:
-    path = run_performance(shipped, BOARD, port="virtual", data=None, quick=True, console=quiet())
+    path = run_bench(shipped, BOARD, "performance", Options(port="virtual", quick=True), quiet())
     results = json.loads(path.read_text())
     assert results["board"] == "nucleo_l4r5zi"
     assert results["bench"] == "ad"

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import UserError
 from harness.answers import DeviceError
-from harness.inputs import Input
+from harness.dataset import Input
 from harness.performance import VIRTUAL, PerformanceResult, Step, Window, measure
 from tests.harness.conftest import connect
 from tests.harness.fake_device import Faults

@@ -26,6 +26,7 @@ class UsbPort:
     vid: int | None
     pid: int | None
     description: str = "STM32 STLink"
+    serial_number: str | None = None
 
 
 def plug(monkeypatch: pytest.MonkeyPatch, *found: UsbPort) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from common.artifact import Firmware
 from common.board import Board
 from common.errors import UserError
-from harness import ports, run_performance
+from harness import Options, ports, run_bench
 from harness.answers import DeviceError
 from harness.link import LinkError
 from tests.harness.fake_device import FakeDevice, FakeSerial, Faults, pty_device
@@ -68,9 +68,13 @@ def arguments(firmware: Firmware, board: Board, console: Console) -> dict[str, A
     }
 
 
+def bench(firmware: Firmware, board: Board, console: Console, mode: str = "performance", **options: Any) -> Path:
+    return run_bench(firmware, board, mode, Options(**options), console)
+
+
 def test_full_run_on_the_virtual_board(arguments: dict[str, Any], virtual: type[FakeBoard]) -> None:
     firmware: Firmware = arguments["firmware"]
-    path = run_performance(**arguments, full=True)
+    path = bench(**arguments, full=True)
     assert path == firmware.folder / "results.json"
     saved = json.loads(path.read_text())
     assert saved["unverified"] is True
@@ -106,7 +110,7 @@ def test_full_run_on_the_virtual_board(arguments: dict[str, Any], virtual: type[
 
 
 def test_log_holds_both_directions(arguments: dict[str, Any], virtual: type[FakeBoard]) -> None:
-    folder = run_performance(**arguments | {"quick": True}).parent
+    folder = bench(**arguments | {"quick": True}).parent
     log = (folder / "log.txt").read_text()
     assert "modelled time" in log.splitlines()[0]
     assert "> infer " in log
@@ -118,7 +122,7 @@ def test_log_holds_both_directions(arguments: dict[str, Any], virtual: type[Fake
 def test_console_tells_what_the_numbers_are(
     arguments: dict[str, Any], virtual: type[FakeBoard], console: Console
 ) -> None:
-    run_performance(**arguments | {"port": None, "quick": True})
+    bench(**arguments | {"port": None, "quick": True})
     shown = console.export_text()
     assert "note: no NUCLEO-L4R5ZI plugged in: using the virtual one" in shown
     for text in ("modelled", "2.211 ms", "265,", "452.", "300,001 B", "20,002 B", "1,288 B", "5 synthetic inputs"):
@@ -128,7 +132,7 @@ def test_console_tells_what_the_numbers_are(
 
 
 def test_quick_run_is_marked(arguments: dict[str, Any], virtual: type[FakeBoard]) -> None:
-    saved = json.loads(run_performance(**arguments | {"quick": True}).read_text())
+    saved = json.loads(bench(**arguments | {"quick": True}).read_text())
     assert (saved["quick"], saved["valid_window_rules"], len(saved["windows"])) == (True, False, 1)
     assert saved["windows"][0]["elapsed_us"] >= 1_000_000
 
@@ -141,7 +145,7 @@ def test_real_inputs_are_used_and_described(
     for number in range(5):
         (folder / f"{number}.bin").write_bytes(bytes([number, 0, 0, 0]) * 640)
     (folder / "y_labels.csv").write_text("".join(f"{number}.bin,2,0,2560,512\n" for number in range(5)))
-    saved = json.loads(run_performance(**arguments | {"data": tmp_path / "data"}).read_text())
+    saved = json.loads(bench(**arguments | {"data": tmp_path / "data"}).read_text())
     assert saved["inputs"]["synthetic"] is False
     assert [window["input"] for window in saved["windows"]] == [f"{number}.bin@0" for number in range(5)]
 
@@ -166,17 +170,17 @@ def test_failed_runs_keep_earlier_results_and_their_transcript(
     kind: type[UserError],
     message: str,
 ) -> None:
-    path = run_performance(**arguments | {"quick": True})
+    path = bench(**arguments | {"quick": True})
     before = {name: (path.parent / name).read_bytes() for name in ("results.json", "log.txt")}
     monkeypatch.setattr(virtual, "faults", faults)
     with pytest.raises(kind, match=message) as caught:
-        run_performance(**arguments | {"quick": True})
+        bench(**arguments | {"quick": True})
     assert "\n" not in str(caught.value)
     assert {name: (path.parent / name).read_bytes() for name in before} == before
     assert "> name%" in (path.parent / "log-failed.txt").read_text()
     assert all(machine.port is not None and not machine.port.is_open for machine in virtual.made)
     monkeypatch.setattr(virtual, "faults", Faults())
-    run_performance(**arguments | {"quick": True})
+    bench(**arguments | {"quick": True})
     assert not (path.parent / "log-failed.txt").exists()
 
 
@@ -184,7 +188,7 @@ def test_failed_runs_keep_earlier_results_and_their_transcript(
 def test_ctrl_c_passes_through_after_the_port_is_closed(
     arguments: dict[str, Any], virtual: type[FakeBoard], monkeypatch: pytest.MonkeyPatch, reads: int
 ) -> None:
-    path = run_performance(**arguments | {"quick": True})
+    path = bench(**arguments | {"quick": True})
     before = path.read_bytes()
     read, left = FakeSerial.read, reads
 
@@ -197,7 +201,7 @@ def test_ctrl_c_passes_through_after_the_port_is_closed(
 
     monkeypatch.setattr(FakeSerial, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_performance(**arguments | {"quick": True})
+        bench(**arguments | {"quick": True})
     assert path.read_bytes() == before
     assert sorted(item.name for item in path.parent.iterdir()) == ["log.txt", "results.json"]
     assert all(machine.port is not None and not machine.port.is_open for machine in virtual.made)
@@ -205,7 +209,7 @@ def test_ctrl_c_passes_through_after_the_port_is_closed(
 
 def test_a_program_behind_a_pty_does_not_count_as_measured(arguments: dict[str, Any], console: Console) -> None:
     with pty_device(FakeDevice()) as path:
-        saved = json.loads(run_performance(**arguments | {"port": path, "quick": True}).read_text())
+        saved = json.loads(bench(**arguments | {"port": path, "quick": True}).read_text())
     assert saved["timing"] == "modelled"
     assert saved["virtual"] is None
     assert "a program answers, not a board" in console.export_text()
@@ -213,9 +217,9 @@ def test_a_program_behind_a_pty_does_not_count_as_measured(arguments: dict[str, 
 
 def test_a_serial_port_counts_as_measured(arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     port = FakeSerial(FakeDevice())
-    monkeypatch.setattr("harness.run.open_port", lambda choice, baud, make_virtual: port)
+    monkeypatch.setattr("harness.session.open_port", lambda choice, baud, make_virtual: port)
     monkeypatch.setattr("time.monotonic", port.clock)
-    saved = json.loads(run_performance(**arguments | {"port": "/dev/ttyACM0"}).read_text())
+    saved = json.loads(bench(**arguments | {"port": "/dev/ttyACM0"}).read_text())
     assert saved["timing"] == "measured"
     assert saved["reservations"] == ["inputs are synthetic"]
     assert saved["virtual"] is None
@@ -225,5 +229,5 @@ def test_bad_data_folder_fails_before_a_port_is_opened(
     arguments: dict[str, Any], virtual: type[FakeBoard], tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=r"y_labels\.csv"):
-        run_performance(**arguments | {"data": tmp_path})
+        bench(**arguments | {"data": tmp_path})
     assert virtual.made == []

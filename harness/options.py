@@ -1,0 +1,26 @@
+"""What a user asks of a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `invoke bench`.
+
+    ``port``: see `harness.ports.find_port`. ``data``: folder of data sets, None for a synthetic one. ``quick``: one
+    short window. ``full``: windows of 10 s on the virtual board, too. ``count``, ``seed``: a subset of the data set.
+    ``jobs``: processes for virtual boards, None for one a processor. ``dask``: address of a scheduler. ``restart``:
+    forget the answers of an interrupted run. ``read_back``: compare what a real board received.
+    """
+
+    port: str | None = None
+    data: Path | None = None
+    quick: bool = False
+    full: bool = False
+    count: int | None = None
+    seed: int = 0
+    jobs: int | None = None
+    dask: str | None = None
+    restart: bool = False
+    read_back: bool = True
