@@ -234,7 +234,7 @@ def flash(_context: Context, port: str | None = None, via: str | None = None, dr
         "port": PORT_HELP,
         "data": DATA_HELP,
         "quick": "one short window instead of five of 10 s: not valid for a submission",
-        "full": "windows of 10 s on the virtual board, too, where they are 1 s long otherwise",
+        "full": "the virtual board as a real one: windows of 10 s, not 1 s, and every input over the serial line",
         "mode": "performance, accuracy, energy or all (default performance)",
         "count": "accuracy of a subset of so many files that holds every class: not valid for a submission",
         "seed": "of the subset (default 0)",

@@ -101,7 +101,11 @@ def run_accuracy(firmware: Firmware, board: Board, options: Options, console: Co
             say(f"going on: {resumed} of {len(inputs)} answers are in {path} (--restart discards them)", console)
         # With all answers there one more is asked for, as somebody must say who gives them.
         gathering = Gathering()
-        worker = None if choice is None or choice.is_virtual else make_worker(target, choice, options.read_back)
+        worker = (
+            None
+            if choice is None or choice.is_virtual
+            else make_worker(target, choice, options.read_back, options.full)
+        )
         reports = _reports(firmware, target, choice, worker, options, pending or inputs[:1])
         with closing(reports), counting(console, f"{firmware.bench}: accuracy", len(inputs), resumed) as advance:
             try:
@@ -244,9 +248,9 @@ def _reports(
     if worker is not None:
         return by_one(worker, inputs)
     if choice is None:
-        job = Job(target, options.port, options.read_back, firmware.elf.read_bytes())
+        job = Job(target, options.port, options.read_back, options.full, firmware.elf.read_bytes())
         return by_cluster(job, inputs, options.dask or "")
-    return by_processes(Job(target, choice.spec, read_back=False), inputs, options.jobs or processors())
+    return by_processes(Job(target, choice.spec, False, options.full), inputs, options.jobs or processors())
 
 
 def _file_scores(benchmark: Benchmark, answers: Mapping[str, Answer], windows: Sequence[Input]) -> NDArray[np.float64]:

@@ -124,10 +124,22 @@ class Device:
         Raises:
             DeviceError: refused, or not confirmed exactly at the last byte.
         """
-        self._ask(f"db load {len(data)}")
-        for start in range(0, len(data), LOAD_CHUNK_BYTES):
-            end = min(start + LOAD_CHUNK_BYTES, len(data))
-            done = answers.LOAD_DONE in self._ask(f"db {data[start:end].hex()}")
+        self.announce(len(data))
+        self.send_rest(data, 0)
+
+    def announce(self, size: int) -> None:
+        """Tell the device how many bytes come (`db load`). Raises DeviceError when it refuses."""
+        self._ask(f"db load {size}")
+
+    def send_rest(self, data: bytes, start: int) -> None:
+        """Send ``data`` from byte ``start`` on, all before being there.
+
+        Raises:
+            DeviceError: refused, or not confirmed exactly at the last byte.
+        """
+        for begin in range(start, len(data), LOAD_CHUNK_BYTES):
+            end = min(begin + LOAD_CHUNK_BYTES, len(data))
+            done = answers.LOAD_DONE in self._ask(f"db {data[begin:end].hex()}")
             if done != (end == len(data)):
                 state = "confirmed the load already" if done else "did not confirm the load"
                 raise DeviceError(f"the device {state} after {end} of {len(data)} bytes; bytes were lost, run again")

@@ -9,9 +9,10 @@ class Options:
     """The options of `invoke bench`.
 
     ``port``: see `harness.ports.find_port`. ``data``: folder of data sets, None for a synthetic one. ``quick``: one
-    short window. ``full``: windows of 10 s on the virtual board, too. ``count``, ``seed``: a subset of the data set.
-    ``jobs``: processes for virtual boards, None for one a processor. ``dask``: address of a scheduler. ``restart``:
-    forget the answers of an interrupted run. ``read_back``: compare what a real board received.
+    short window. ``full``: on the virtual board as on a real one: windows of 10 s, every input over the wire.
+    ``count``, ``seed``: a subset of the data set. ``jobs``: processes for virtual boards, None for one a processor.
+    ``dask``: address of a scheduler. ``restart``: forget the answers of an interrupted run. ``read_back``: compare what
+    a real board received.
     """
 
     port: str | None = None

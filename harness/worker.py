@@ -23,6 +23,7 @@ from harness.link import LinkError
 from harness.ports import PortChoice, find_port
 from harness.results import VirtualHost
 from harness.session import Connection, Target, connect, identify
+from harness.virtual_port import put_input
 
 TRIES = 4  # of one input
 REOPEN_SECONDS = 10.0  # a board's USB is away for a second or two when its probe starts anew
@@ -61,12 +62,18 @@ class Worker:
         choice: PortChoice,
         *,
         read_back: bool,
+        all_by_wire: bool,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``read_back``: compare what the device received byte by byte, and send it again where it differs."""
+        """``read_back``: compare what the device received byte by byte, and send it again where it differs.
+
+        ``all_by_wire``: not only the first input of a virtual board.
+        """
         self.target = target
         self.choice = choice
         self.transcript = ""
+        self._loaded = False
+        self._all_by_wire = all_by_wire
         self._read_back = read_back
         self._sleep = sleep
         self._connection: Connection | None = None
@@ -77,6 +84,7 @@ class Worker:
         if self._connection is not None:
             self._connection.link.close()
         self._connection = self._device = None
+        self._loaded = False
 
     def answer(self, inputs: Sequence[Input]) -> Report:
         """One inference on each input.
@@ -139,9 +147,7 @@ class Worker:
     def _infer(self, device: Device, item: Input) -> Answer:
         link = device.link
         link.transcript.chunks.clear()  # of a thousand inputs only the last is of use
-        device.load(item.data)
-        if self._read_back:
-            device.check_load(item.data)
+        self._load(device, item.data)
         result = device.infer(1, 0, SECONDS_PER_INFERENCE)
         if len(result.results) != self.target.benchmark.result_count:
             raise DeviceError(
@@ -152,6 +158,17 @@ class Worker:
         if self.choice.is_virtual:  # its board counts instructions here, not time
             return Answer(item.name, inference.listed)
         return Answer(item.name, inference.listed, inference.start_us, inference.end_us)
+
+    def _load(self, device: Device, data: bytes) -> None:
+        """Over the wire, which may corrupt it; into a virtual board's memory after its first input."""
+        machine = self._connection.virtual if self._connection is not None else None
+        if machine is None or self._all_by_wire or not self._loaded:
+            device.load(data)
+        else:
+            put_input(machine, device, data)
+        self._loaded = True
+        if self._read_back:
+            device.check_load(data)
 
     def _keep_transcript(self) -> None:
         if self._connection is not None:
@@ -177,6 +194,7 @@ class Job:
     target: Target
     port: str | None
     read_back: bool
+    all_by_wire: bool
     elf: bytes | None = None
 
 
@@ -219,9 +237,11 @@ def _start(job: Job) -> _Kept:
         elf = Path(folder.name) / target.elf.name
         elf.write_bytes(job.elf)
         target = replace(target, elf=elf)
-    return _Kept(job, make_worker(target, find_port(target.board, job.port, target.baud), job.read_back), folder)
+    choice = find_port(target.board, job.port, target.baud)
+    return _Kept(job, make_worker(target, choice, job.read_back, job.all_by_wire), folder)
 
 
-def make_worker(target: Target, choice: PortChoice, read_back: bool) -> Worker:
+def make_worker(target: Target, choice: PortChoice, read_back: bool, all_by_wire: bool) -> Worker:
     """A worker that reads back what it sent only where there is a line that could corrupt it."""
-    return Worker(target, choice, read_back=read_back and not choice.is_virtual and not choice.is_pty)
+    corruptible = not choice.is_virtual and not choice.is_pty
+    return Worker(target, choice, read_back=read_back and corruptible, all_by_wire=all_by_wire)

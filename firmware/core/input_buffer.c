@@ -9,27 +9,27 @@
 #define CAPACITY ((uint32_t)MAX_DB_INPUT_SIZE)
 #define BYTES_PER_LINE 8u
 
-static uint8_t storage[MAX_DB_INPUT_SIZE];
+static uint8_t buffer_storage[MAX_DB_INPUT_SIZE];
 
 // Both may exceed CAPACITY: the protocol lets a host declare more (it is told so, and still gets m-load-done at that
 // byte) and send more than it declared. Only bytes within CAPACITY are stored and ever shown.
 static uint32_t declared;
-static uint32_t received;
+static uint32_t buffer_received;
 
 static uint32_t min_u32(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
 size_t ee_get_buffer(uint8_t *buffer, size_t max_length) {
-    size_t available = min_u32(received, CAPACITY);
+    size_t available = min_u32(buffer_received, CAPACITY);
     size_t count = max_length < available ? max_length : available;
     if (buffer != NULL)
-        memcpy(buffer, storage, count);
+        memcpy(buffer, buffer_storage, count);
     return count;
 }
 
 const uint8_t *input_buffer_contents(void) {
-    return storage;
+    return buffer_storage;
 }
 
 static void load(const char *size) {
@@ -44,7 +44,7 @@ static void load(const char *size) {
         th_printf("e-[Command 'db load' must be >0 bytes]\r\n");
         return;
     }
-    received = 0;
+    buffer_received = 0;
     if (declared > CAPACITY)
         th_printf("Supplied buffer size %ld exceeds maximum of %lu\n", (long)count, (unsigned long)CAPACITY);
     else
@@ -57,7 +57,7 @@ static void print(void) {
         uint32_t column = i % BYTES_PER_LINE;
         const char *before = column == 0 ? "m-buffer-" : "-";
         const char *after = column == BYTES_PER_LINE - 1u || i == count - 1u ? "\r\n" : "";
-        th_printf("%s%02x%s", before, (unsigned)storage[i], after);
+        th_printf("%s%02x%s", before, (unsigned)buffer_storage[i], after);
     }
     // The reference's blank line after an incomplete last line.
     if (count % BYTES_PER_LINE != 0)
@@ -65,10 +65,10 @@ static void print(void) {
 }
 
 static void store(uint8_t byte) {
-    if (received < CAPACITY)
-        storage[received] = byte;
-    if (received < UINT32_MAX)
-        received++;
+    if (buffer_received < CAPACITY)
+        buffer_storage[buffer_received] = byte;
+    if (buffer_received < UINT32_MAX)
+        buffer_received++;
 }
 
 static void append(const char *digits) {
@@ -84,7 +84,7 @@ static void append(const char *digits) {
             return;
         }
         store((uint8_t)(high * 16 + low));
-        if (received == declared) {
+        if (buffer_received == declared) {
             th_printf("m-load-done\r\n");
             return; // whatever else the command carries is dropped
         }
