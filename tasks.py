@@ -424,6 +424,24 @@ def models(_context: Context, fetch: str | None = None, from_: str | None = None
 
 
 @task(
+    help={
+        "fetch": "fetch this data set into build/datasets, or go on doing so",
+        "from_": "folder, or URL of one, to take it from instead of its repository",
+        "trust": "accept files whose SHA-256 is not known here, and record it",
+    }
+)
+@friendly
+def data(_context: Context, fetch: str | None = None, from_: str | None = None, trust: bool = False) -> None:
+    """List the data sets of the accuracy runs, or fetch one, checked by its SHA-256 as far as that is known."""
+    from datasets.listing import datasets_table, fetch_dataset
+
+    if fetch is None:
+        console.print(datasets_table())
+    else:
+        say(fetch_dataset(fetch, from_, trust, console))
+
+
+@task(
     help={"bench": BENCH_HELP, "out": "folder for the model (default build/train/<bench>)", "smoke": "tiny and quick"}
 )
 @friendly
@@ -471,5 +489,20 @@ def clean(_context: Context) -> None:
 
 
 namespace = Collection(
-    build, plan, flash, bench, verify, profile, speed, explore, tune, virtual, models, train, lint, test, clean
+    build,
+    plan,
+    flash,
+    bench,
+    verify,
+    profile,
+    speed,
+    explore,
+    tune,
+    virtual,
+    models,
+    data,
+    train,
+    lint,
+    test,
+    clean,
 )

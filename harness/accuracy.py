@@ -17,8 +17,9 @@ from common.board import Board
 from common.console import say
 from common.errors import UserError
 from common.files import write_atomic
+from datasets.registry import known_list
 from harness.accuracy_console import accuracy_table, counting
-from harness.dataset import DataSet, DataSetError, Input, class_name, load_dataset
+from harness.dataset import LABELS, DataSet, DataSetError, Input, class_name, load_dataset
 from harness.inputs import synthetic_dataset
 from harness.journal import Answer, Journal
 from harness.options import Options
@@ -61,6 +62,8 @@ class AccuracyResult:
             found.append(NO_MEANING)
         elif official and listed not in official:
             found.append(f"the data set has {listed} files, the official one {' or '.join(map(str, official))}")
+        elif (known := known_list(self.benchmark.model_id)) and known != self.dataset.labels_sha256:
+            found.append(f"its {LABELS} is not the official list that is known here")
         if self.dataset.is_subset:
             found.append(f"a subset: {len(self.dataset.samples)} of {listed} files")
         return tuple(found)
