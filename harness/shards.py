@@ -49,6 +49,7 @@ def by_processes(job: Job, inputs: Sequence[Input], jobs: int) -> Generator[Repo
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
+                process.join()
             raise
 
 
@@ -66,7 +67,7 @@ def by_cluster(job: Job, inputs: Sequence[Input], address: str) -> Generator[Rep
         client = distributed.Client(address, timeout=SCHEDULER_TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UserError(f"no Dask scheduler at {address} ({error}); start one with `dask scheduler`") from error
-    with client:
+    with client, client.as_current():
         if not client.scheduler_info()["workers"]:
             raise UserError(f"the scheduler at {address} has no workers; start some with `dask worker {address}`")
         everywhere = client.scatter(job, broadcast=True)

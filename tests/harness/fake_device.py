@@ -39,6 +39,7 @@ class Faults:
     result_count: int = 1
     max_input_bytes: int = 5120
     lost_bytes: int = 0  # of every load
+    flipped_loads: int = 0  # the first loads arrive with a bit flipped
     vanish_at: str | None = None  # the command that unplugs the device
     restart_at: str | None = None  # the command that resets it
     answers: Mapping[str, bytes] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class FakeDevice:
         self.commands: list[str] = []
         self.data = b""
         self._expected = 0
+        self._loads = 0
         self._latencies = deque(latencies_us)
         self._command = b""
 
@@ -112,7 +114,11 @@ class FakeDevice:
 
     def _buffer(self, rest: str) -> bytes:
         word, _, argument = rest.partition(" ")
+        if word == "print":
+            rows = [self.data[start : start + 8] for start in range(0, len(self.data), 8)]
+            return self._lines(*(f"m-buffer-{row.hex('-')}" for row in rows))
         if word == "load":
+            self._loads += 1
             self._expected, self.data = int(argument), b""
             if self._expected > self.faults.max_input_bytes:
                 return f"Supplied buffer size {argument} exceeds maximum of {self.faults.max_input_bytes}\n".encode()
@@ -122,6 +128,8 @@ class FakeDevice:
         except ValueError:
             return self._lines("e-[Insufficent number of hex digits]")
         done = len(self.data) < self._expected <= len(self.data) + len(new) - self.faults.lost_bytes
+        if self._loads <= self.faults.flipped_loads and not self.data:
+            new = bytes([new[0] ^ 0x10]) + new[1:]
         self.data = (self.data + new)[: self._expected]
         return self._lines("m-load-done") if done else b""
 
