@@ -143,7 +143,7 @@ def test_lists_of_something_else(tmp_path: Path, mirror: Path, text: bytes) -> N
 def test_nowhere_to_get_it_from(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="t01 is not offered for download; make it, then use --from DIR"):
         fetch(KNOWN, None, trust=True, home=tmp_path)
-    with pytest.raises(UserError, match="no t01/y_labels.csv in"):
+    with pytest.raises(UserError, match=r"no t01/y_labels\.csv in"):
         fetch(KNOWN, str(tmp_path), trust=True, home=tmp_path)
 
 
