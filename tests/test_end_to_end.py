@@ -23,9 +23,11 @@ from generator.build import build
 from generator.importer import read_graph
 from harness import Options, run_bench
 from harness.device import Device
+from harness.inputs import synthetic_inputs
 from harness.link import Link
 from harness.profile import profile_firmware
 from harness.verify import verify_firmware
+from harness.virtual_port import put_input
 from models.flatbuffer import OperatorSpec, TensorSpec, activation, build_model
 from tests.firmware import protocol_cases
 from tests.reference import reference_data
@@ -94,6 +96,18 @@ def test_a_quick_run_writes_complete_results(shipped: Firmware) -> None:
     assert results["cycles"] == pytest.approx(results["latency_ms"] * 120e3, abs=120)
     assert 2.0 < results["latency_ms"] < 8.0
     assert (path.parent / "log.txt").read_text()
+
+
+def test_an_input_put_into_memory_is_the_one_sent_over_the_wire(shipped: Firmware) -> None:
+    first, second = (item.data for item in synthetic_inputs(BENCHMARK, 2).inputs)
+    machine, device = connect(shipped, timing=False)
+    device.load(second)
+    sent = device.infer(1, 0).results
+    device.load(first)
+    assert device.infer(1, 0).results != sent
+    put_input(machine, device, second)
+    device.check_load(second)
+    assert device.infer(1, 0).results == sent
 
 
 def test_modelled_time_is_the_same_every_time(shipped: Firmware) -> None:
