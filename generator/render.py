@@ -9,11 +9,12 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from common import templates
 from common.artifact import ModelInfo
 from common.benchmark import Benchmark
 from common.board import Board, Memory
 from common.files import write_if_changed
-from common.paths import FIRMWARE, ROOT, TEMPLATES
+from common.paths import FIRMWARE, ROOT
 from generator.flash import MASS_STORAGE, METHODS
 from generator.placement import Placement
 from generator.plan import Plan
@@ -129,14 +130,7 @@ def board_manifest(board: Board) -> dict[str, Any]:
 
 
 def template_environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    environment = templates.template_environment()
     environment.filters["c_float"] = c_float
     environment.filters["c_value"] = c_value
     environment.filters["c_type"] = C_TYPES.__getitem__

@@ -1,0 +1,1 @@
+"""Submissions to MLPerf Tiny: writing the tree of one, and checking any."""
