@@ -1,22 +1,19 @@
 """Programming a real board through PlatformIO's upload target."""
 
-import os
 import shutil
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.artifact import Firmware
 from common.board import Board
+from common.drives import DRIVE_MARKS, drive_of, find_drive, is_probe_drive
 from common.errors import UserError
 from generator import platformio
 
 MASS_STORAGE = "mass-storage"
 TOOLS = {"st-flash": "stlink-tools", "openocd": "openocd", "pyocd": "pyocd"}  # command -> Debian or PyPI package
 METHODS = (MASS_STORAGE, *TOOLS)
-# What an ST-LINK drive holds besides free space (UM2179, and seen on other ST-LINK/V2-1 boards).
-DRIVE_MARKS = ("DETAILS.TXT", "MBED.HTM")
 UPLOAD_MARK = "Programming with "
 SHOWN_LINES = 6
 FAILURE_FILE = "FAIL.TXT"
@@ -31,14 +28,20 @@ class Method:
     drive: Path | None = None
 
 
-def flash(firmware: Firmware, board: Board, via: str | None, drive: Path | None) -> str:
+def flash(firmware: Firmware, board: Board, via: str | None, drive: Path | None, serial: str | None = None) -> str:
     """Program ``firmware.bin`` and return one sentence on what was done.
+
+    ``serial``: USB serial number of the debug probe to use, where several are plugged in.
 
     Raises:
         UserError: no method works here, the tool failed (its own words are shown), or the board refused the image.
     """
-    method = choose(board, via, drive)
-    environment = {"FIRMBENCH_UPLOAD_PROTOCOL": method.name, "FIRMBENCH_UPLOAD_DRIVE": str(method.drive or "")}
+    method = choose(board, via, drive, serial)
+    environment = {
+        "FIRMBENCH_UPLOAD_PROTOCOL": method.name,
+        "FIRMBENCH_UPLOAD_DRIVE": str(method.drive or ""),
+        "FIRMBENCH_UPLOAD_SERIAL": serial or "",
+    }
     try:
         platformio.run(firmware.folder, "-t", "nobuild", "-t", "upload", environment=environment)
     except platformio.RunError as error:
@@ -60,16 +63,18 @@ def _words_of_tool(output: str) -> str:
     return "\n".join(f"  {line}" for line in lines[max(0, end - SHOWN_LINES) : end])
 
 
-def choose(board: Board, via: str | None, drive: Path | None) -> Method:
+def choose(board: Board, via: str | None, drive: Path | None, serial: str | None = None) -> Method:
     """The asked-for method, else the board's drive if it is mounted, else the first tool on PATH."""
+    if serial is not None and not serial.isalnum():
+        raise UserError(f"'{serial}' is no serial number; `invoke boards` lists those that are plugged in")
     if via is not None and via not in METHODS:
         raise UserError(f"unknown flash method '{via}'; methods are: {', '.join(METHODS)}")
     if drive is not None:
         if via not in (None, MASS_STORAGE):
             raise UserError(f"a drive is for {MASS_STORAGE}, not for {via}")
         return Method(MASS_STORAGE, _checked_drive(drive))
+    mounted = find_drive(board) if serial is None else drive_of(serial)
     if via == MASS_STORAGE:
-        mounted = find_drive(board)
         if mounted is None:
             labels = ", ".join(board.probe.drive_labels)
             raise UserError(f"no drive of {board.title} is mounted (labels: {labels}); plug it in or give --drive DIR")
@@ -78,7 +83,6 @@ def choose(board: Board, via: str | None, drive: Path | None) -> Method:
         if shutil.which(via) is None:
             raise UserError(f"{via} is not on PATH; install {TOOLS[via]} or choose another --via")
         return Method(via)
-    mounted = find_drive(board)
     if mounted is not None:
         return Method(MASS_STORAGE, mounted)
     for tool in TOOLS:
@@ -90,28 +94,10 @@ def choose(board: Board, via: str | None, drive: Path | None) -> Method:
     )
 
 
-def mount_points() -> Iterable[Path]:
-    """Folders where desktop systems mount removable drives."""
-    user = os.environ.get("USER", "root")
-    for parent in (Path("/media") / user, Path("/run/media") / user, Path("/media"), Path("/Volumes")):
-        if parent.is_dir():
-            yield from sorted(path for path in parent.iterdir() if path.is_dir())
-
-
-def find_drive(board: Board) -> Path | None:
-    return next(
-        (path for path in mount_points() if path.name in board.probe.drive_labels and _is_probe_drive(path)), None
-    )
-
-
-def _is_probe_drive(path: Path) -> bool:
-    return any((path / mark).is_file() for mark in DRIVE_MARKS)
-
-
 def _checked_drive(path: Path) -> Path:
     if not path.is_dir():
         raise UserError(f"the drive {path} does not exist or is not a folder")
-    if not _is_probe_drive(path):
+    if not is_probe_drive(path):
         raise UserError(f"{path} is not a debug probe's drive: it holds none of {', '.join(DRIVE_MARKS)}")
     return path.resolve()
 

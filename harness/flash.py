@@ -8,7 +8,7 @@ from common.console import say
 from common.errors import UserError
 from harness.device import Device
 from harness.link import Link
-from harness.ports import VIRTUAL, find_port
+from harness.ports import SERIAL, VIRTUAL, find_port
 from harness.virtual_port import virtual_port
 
 
@@ -19,11 +19,23 @@ def wants_virtual(board: Board, port: str | None, console: Console) -> bool:
         UserError: ``port`` is neither None nor `virtual`: a serial port says nothing about the debug probe.
     """
     if port not in (None, VIRTUAL):
-        raise UserError(f"--port {port}: a serial port cannot be flashed; use --port virtual, --via or --drive")
+        raise UserError(f"--port {port}: a serial port cannot be flashed; use --port virtual, --serial, --via, --drive")
     choice = find_port(board, port)
     if choice.notice:
         say(f"note: {choice.notice}", console)
     return choice.is_virtual
+
+
+def probe_number(board: Board, serial: str, console: Console) -> str:
+    """The whole USB serial number of the plugged-in device that ``serial``, maybe only its beginning, means.
+
+    Raises:
+        UserError: none, or several.
+    """
+    choice = find_port(board, f"{SERIAL}{serial}")
+    if choice.notice:
+        say(f"note: {choice.notice}", console)
+    return choice.serial_number or serial
 
 
 def flash_virtual(firmware: Firmware, board: Board) -> str:

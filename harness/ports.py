@@ -7,6 +7,7 @@ from pathlib import Path
 
 import serial
 from serial.tools.list_ports import comports
+from serial.tools.list_ports_common import ListPortInfo
 
 from common.board import Board
 from common.errors import UserError
@@ -14,6 +15,7 @@ from harness.device import Device
 from harness.link import PORT_ERRORS, Link, SerialLike
 
 VIRTUAL = "virtual"
+SERIAL = "serial:"
 PROBE_TIMEOUT_S = 2.0
 WRITE_TIMEOUT_S = 10.0
 PTY_FOLDER = "/dev/pts"
@@ -42,13 +44,17 @@ def find_port(board: Board, port: str | None, baud: int | None = None) -> PortCh
     or None: the one plugged-in board by the USB ids of its debug probe, else the virtual board. With ``baud``,
     several candidates are narrowed down to the one that answers `name`.
 
+    `serial:NUMBER` is the port of the device with this USB serial number, or the only one whose number begins so.
+
     Raises:
-        UserError: several boards are plugged in.
+        UserError: several boards are plugged in, or none of this serial number.
     """
     if port is None:
         return _automatic(board, baud)
     if port == VIRTUAL:
         return PortChoice(VIRTUAL, True, f"virtual {board.title}")
+    if port.startswith(SERIAL):
+        return _by_serial_number(board, port.removeprefix(SERIAL))
     if "://" in port:
         return PortChoice(port, False, f"{port.split('://', maxsplit=1)[0]} connection")
     if Path(port).exists() and str(Path(port).resolve().parent) == PTY_FOLDER:
@@ -57,6 +63,37 @@ def find_port(board: Board, port: str | None, baud: int | None = None) -> PortCh
     info = next((info for info in comports() if info.device == port), None)
     description, number = (info.description, info.serial_number) if info else (None, None)
     return PortChoice(port, False, description or "serial port", serial_number=number)
+
+
+def _by_serial_number(board: Board, number: str) -> PortChoice:
+    if not number.isalnum():
+        raise UserError(f"'{number}' is no serial number; `invoke boards` lists those that are plugged in")
+    ports = serial_ports()
+    numbers = {str(info.serial_number).upper() for info in ports if info.serial_number}
+    wanted = number.upper()
+    matching = {wanted} & numbers or {found for found in numbers if found.startswith(wanted)}
+    found = [info for info in ports if str(info.serial_number).upper() in matching]
+    if not found:
+        listed = ", ".join(sorted(numbers)) or "none"
+        raise UserError(f"no serial port of a device with serial number {number}; plugged in are: {listed}")
+    if len(found) > 1:
+        listed = ", ".join(f"{info.device} ({info.serial_number})" for info in found)
+        raise UserError(f"serial number {number} means {len(found)} ports: {listed}; choose one with --port")
+    info = found[0]
+    notice = None
+    if not matches(board, info):
+        notice = f"{info.device} is not known as the debug probe of a {board.title}"
+    return PortChoice(info.device, False, info.description or "serial port", notice, serial_number=info.serial_number)
+
+
+def serial_ports() -> list[ListPortInfo]:
+    """All serial ports of this computer, by name."""
+    return sorted(comports(), key=lambda info: str(info.device))
+
+
+def matches(board: Board, info: ListPortInfo) -> bool:
+    """Whether a port has the USB ids of a board's debug probe."""
+    return info.vid == board.probe.usb_vid and info.pid in board.probe.usb_pids
 
 
 def open_port(choice: PortChoice, baud: int, make_virtual: Callable[[], SerialLike]) -> SerialLike:
@@ -83,8 +120,8 @@ def open_port(choice: PortChoice, baud: int, make_virtual: Callable[[], SerialLi
 def _automatic(board: Board, baud: int | None) -> PortChoice:
     found = [
         PortChoice(info.device, False, info.description or "serial port", serial_number=info.serial_number)
-        for info in sorted(comports(), key=lambda info: str(info.device))
-        if info.vid == board.probe.usb_vid and info.pid in board.probe.usb_pids
+        for info in serial_ports()
+        if matches(board, info)
     ]
     if not found:
         return PortChoice(
@@ -93,8 +130,8 @@ def _automatic(board: Board, baud: int | None) -> PortChoice:
     answering = [choice for choice in found if _answers(choice, baud)] if len(found) > 1 and baud else found
     if len(answering) == 1:
         return answering[0]
-    listed = ", ".join(f"{choice.spec} ({choice.description})" for choice in found)
-    raise UserError(f"{len(found)} boards are plugged in: {listed}; choose one with --port")
+    listed = ", ".join(f"{choice.spec} ({choice.serial_number or choice.description})" for choice in found)
+    raise UserError(f"{len(found)} boards are plugged in: {listed}; choose one with --port or --serial")
 
 
 def _answers(choice: PortChoice, baud: int) -> bool:

@@ -76,15 +76,21 @@ env.AddPlatformTarget("size", program, env.VerboseAction("$SIZEPRINTCMD", "Calcu
 image_file = "$PROJECT_DIR/firmware.bin"
 offset = board.get("upload.offset_address")
 copy = "import os, shutil, sys; shutil.copy(*sys.argv[1:]); os.sync()"
+# Which debug probe, where several are plugged in, by its USB serial number; not tried on hardware.
+number = os.environ.get("FIRMBENCH_UPLOAD_SERIAL")
+options = {"st-flash": "--serial {} ", "openocd": '-c "adapter serial {}" ', "pyocd": "--uid {} "}
+probe = {tool: option.format(number) if number else "" for tool, option in options.items()}
 uploaders = {
     "mass-storage": f'$PYTHONEXE -c "{copy}" "{image_file}" "{os.environ.get("FIRMBENCH_UPLOAD_DRIVE", "")}"',
-    "st-flash": f'st-flash --reset write "{image_file}" {offset}',
+    "st-flash": f'st-flash {probe["st-flash"]}--reset write "{image_file}" {offset}',
     "openocd": (
-        f"openocd -f {board.get('upload.openocd_interface')} -f {board.get('upload.openocd_target')} "
+        f"openocd -f {board.get('upload.openocd_interface')} {probe['openocd']}"
+        f"-f {board.get('upload.openocd_target')} "
         f'-c "program {{{image_file}}} verify reset {offset}; shutdown"'
     ),
     "pyocd": (
-        f'pyocd load --no-wait --target {board.get("upload.pyocd_target")} --base-address {offset} "{image_file}"'
+        f"pyocd load {probe['pyocd']}--no-wait --target {board.get('upload.pyocd_target')} "
+        f'--base-address {offset} "{image_file}"'
     ),
 }
 protocol = os.environ.get("FIRMBENCH_UPLOAD_PROTOCOL") or env.subst("$UPLOAD_PROTOCOL")

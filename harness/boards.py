@@ -1,0 +1,90 @@
+"""`invoke boards`: what is plugged in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from serial.tools.list_ports_common import ListPortInfo
+
+from common.board import Board, board_names, load_board
+from common.console import say
+from common.drives import drive_of, find_drive
+from harness.ports import matches, serial_ports
+
+DETAILS = "DETAILS.TXT"  # on an ST-LINK's drive: lines like "Version: 0221", "Build:   Jan  7 2019"
+DETAILS_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class PluggedPort:
+    """A USB serial port. ``board``: whose debug probe has these USB ids. ``probe``: its firmware, from its drive."""
+
+    device: str
+    usb_id: str
+    serial_number: str
+    description: str
+    board: str
+    drive: str
+    probe: str
+
+
+def plugged_ports() -> list[PluggedPort]:
+    """The serial ports with a USB id, those of known boards first."""
+    boards = [load_board(name) for name in board_names()]
+    found = [_describe(info, boards) for info in serial_ports() if info.vid is not None]
+    return sorted(found, key=lambda port: (not port.board, port.device))
+
+
+def probe_firmware(drive: Path) -> str:
+    """The version a debug probe's drive states, or an empty text."""
+    try:
+        with (drive / DETAILS).open("rb") as file:
+            lines = file.read(DETAILS_BYTES).decode("ascii", "replace").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        key, colon, value = line.partition(":")
+        if colon and key.strip().lower() in ("version", "interface version"):
+            return "".join(char for char in value.strip() if char.isprintable())
+    return ""
+
+
+def show_boards(console: Console) -> None:
+    """Print what is plugged in."""
+    ports = plugged_ports()
+    if ports:
+        console.print(ports_table(ports))
+        if any(port.board for port in ports):
+            say("choose one with --serial NUMBER, in `invoke flash` and `invoke bench`", console)
+    else:
+        say("no board is plugged in by USB", console)
+
+
+def ports_table(ports: Iterable[PluggedPort]) -> Table:
+    table = Table(title="plugged in", box=None, padding=(0, 2, 0, 0))
+    for heading in ("board", "port", "USB id", "serial number", "drive", "probe", "description"):
+        table.add_column(heading, overflow="fold")
+    for port in ports:
+        cells = (port.board or "-", port.device, port.usb_id, port.serial_number, port.drive, port.probe)
+        table.add_row(*map(escape, (*cells, port.description)))
+    return table
+
+
+def _describe(info: ListPortInfo, boards: list[Board]) -> PluggedPort:
+    board = next((board for board in boards if matches(board, info)), None)
+    number = info.serial_number or ""
+    drive = drive_of(number) if number else None
+    if drive is None and board is not None and len([one for one in serial_ports() if matches(board, one)]) == 1:
+        drive = find_drive(board)
+    return PluggedPort(
+        device=info.device,
+        usb_id=f"{info.vid:04x}:{info.pid:04x}",
+        serial_number=number,
+        description=info.description or "",
+        board=board.title if board else "",
+        drive=str(drive or ""),
+        probe=probe_firmware(drive) if drive else "",
+    )
