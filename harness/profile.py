@@ -17,6 +17,7 @@ from harness.link import Link
 from harness.ports import VIRTUAL
 from harness.virtual_port import virtual_port
 
+PROFILE = "profile.json"
 START, END = "model_infer", "th_post"  # what the command interpreter calls around the kernels
 INFER_TIMEOUT_S = 600.0  # virtual time
 
@@ -30,7 +31,7 @@ def profile_firmware(firmware: Firmware, board: Board, console: Console) -> None
     rows, total = layer_cycles(firmware, board)
     _save(firmware, rows, total)
     console.print(_table(firmware, board, rows, total))
-    say(f"profile: {firmware.folder / 'profile.json'}", console)
+    say(f"profile: {firmware.folder / PROFILE}", console)
 
 
 def layer_cycles(firmware: Firmware, board: Board) -> tuple[list[tuple[StepInfo, int]], int]:
@@ -72,8 +73,14 @@ def _last_timed(entries: list[tuple[str, int]]) -> tuple[tuple[str, ...], tuple[
 
 def _save(firmware: Firmware, rows: list[tuple[StepInfo, int]], total: int) -> None:
     steps = [{"operator": s.operator, "name": s.name, "kernel": s.kernel, "macs": s.macs, "cycles": c} for s, c in rows]
-    text = json.dumps({"model": firmware.model.name, "timing": "modelled", "cycles": total, "steps": steps}, indent=2)
-    write_atomic(firmware.folder / "profile.json", text + "\n")
+    content = {
+        "model": firmware.model.name,
+        "elf_sha256": firmware.elf_sha256,
+        "timing": "modelled",
+        "cycles": total,
+        "steps": steps,
+    }
+    write_atomic(firmware.folder / PROFILE, json.dumps(content, indent=2) + "\n")
 
 
 def _table(firmware: Firmware, board: Board, rows: list[tuple[StepInfo, int]], total: int) -> Table:

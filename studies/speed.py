@@ -13,9 +13,10 @@ from common.board import Board
 from common.console import say
 from common.errors import UserError
 from common.files import write_atomic
-from common.paths import BENCHMARKS, BUILD
+from common.paths import BUILD
 from generator.placement import OBJECTIVES
 from studies.measure import Measurement, Recipe, measure_recipes
+from studies.report.published import published_file
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Published:
 
 def published_results(board: Board) -> dict[str, Published]:
     """By benchmark; empty for a chip that nobody has published results of."""
-    path = BENCHMARKS / "published" / f"{board.mcu.lower()[:11]}.toml"
+    path = published_file(board, "toml")
     if not path.is_file():
         return {}
     return {bench: Published(**fields) for bench, fields in tomllib.loads(path.read_text()).items()}
