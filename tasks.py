@@ -39,6 +39,9 @@ PORT_HELP = (
 )
 
 
+SERIAL_HELP = "USB serial number of the board to use, or its beginning; `invoke boards` lists them"
+
+
 def friendly(function: Callable[..., None]) -> Callable[..., None]:
     """Turn what a user can cause into one line on standard error and an honest exit code."""
 
@@ -113,6 +116,13 @@ def _built(*options: str | bool | None) -> Any:
         if firmware is not None:
             return firmware
     return _build(*options)  # type: ignore[arg-type]
+
+
+def _port(port: str | None, serial: str | None) -> str | None:
+    """What ``--port`` and ``--serial`` mean together."""
+    if port is not None and serial is not None:
+        raise UserError("--port and --serial both name a port; give one of them")
+    return f"serial:{serial}" if serial else port
 
 
 def _integer(option: str, text: str) -> int:
@@ -206,22 +216,31 @@ def plan(
         "port": "virtual: boot the image on the virtual board; default: the plugged-in board, else virtual",
         "via": "mass-storage, st-flash, openocd or pyocd (default: the drive if mounted, else the first tool on PATH)",
         "drive": "folder where the board's drive is mounted, for mass-storage",
+        "serial": SERIAL_HELP,
     }
 )
 @friendly
-def flash(_context: Context, port: str | None = None, via: str | None = None, drive: str | None = None) -> None:
+def flash(
+    _context: Context,
+    port: str | None = None,
+    via: str | None = None,
+    drive: str | None = None,
+    serial: str | None = None,
+) -> None:
     """Program the last build onto the board, or boot it on the virtual one."""
     from common.board import load_board
     from generator.flash import flash as flash_board
-    from harness.flash import flash_virtual, wants_virtual
+    from harness.flash import flash_virtual, probe_number, wants_virtual
 
+    _port(port, serial)
     firmware = _built()
     board = load_board(firmware.board)
-    if via is None and drive is None and wants_virtual(board, port, console):
+    number = probe_number(board, serial, console) if serial else None
+    if number is None and via is None and drive is None and wants_virtual(board, port, console):
         say(flash_virtual(firmware, board))
     else:
         with console.status(f"programming {board.title}"):
-            done = flash_board(firmware, board, via, Path(drive).expanduser() if drive else None)
+            done = flash_board(firmware, board, via, Path(drive).expanduser() if drive else None, number)
         say(done)
 
 
@@ -232,6 +251,7 @@ def flash(_context: Context, port: str | None = None, via: str | None = None, dr
         "model": MODEL_HELP,
         "runtime": RUNTIME_HELP,
         "port": PORT_HELP,
+        "serial": SERIAL_HELP,
         "data": DATA_HELP,
         "quick": "one short window instead of five of 10 s: not valid for a submission",
         "full": "the virtual board as a real one: windows of 10 s, not 1 s, and every input over the serial line",
@@ -252,6 +272,7 @@ def bench(
     model: str | None = None,
     runtime: str | None = None,
     port: str | None = None,
+    serial: str | None = None,
     data: str | None = None,
     quick: bool = False,
     full: bool = False,
@@ -268,7 +289,7 @@ def bench(
     from harness import Options, run_bench
 
     options = Options(
-        port=port,
+        port=_port(port, serial),
         data=Path(data).expanduser() if data else None,
         quick=quick,
         full=full,
@@ -454,6 +475,107 @@ def train(
     say(train_model(bench, Path(out) if out else None, _integer("--seed", seed), smoke, say))
 
 
+@task(
+    help={
+        "run": "a run of the archive, or the beginning of its name; repeat it for several (default: the newest)",
+        "out": "file for the page (default build/report.html)",
+    },
+    iterable=["run"],
+)
+@friendly
+def report(_context: Context, run: list[str], out: str | None = None) -> None:
+    """Write one self-contained HTML page on runs, beside the published results on the same chip."""
+    from studies.report.page import write_report
+
+    with console.status("writing the report"):
+        write_report(run, Path(out).expanduser() if out else None, console)
+
+
+@task
+@friendly
+def boards(_context: Context) -> None:
+    """List the boards that are plugged in."""
+    from harness.boards import show_boards
+
+    show_boards(console)
+
+
+@task(
+    help={
+        "org": "the submitting organisation, as its folder is called",
+        "division": "closed or open (default closed)",
+        "system": "name of the system (default: the board's)",
+        "board": BOARD_HELP,
+        "bench": "submit only these benchmarks, separated by commas (default: all with archived runs)",
+        "version": "round, like v1.3 (default: the newest known)",
+        "out": "folder for the tree (default build/submission)",
+        "facts": "file with what firmbench cannot know (default build/submission.toml; made where there is none)",
+        "rehearsal": "write the tree whatever the rules say, marked as a rehearsal",
+    }
+)
+@friendly
+def submission(
+    _context: Context,
+    org: str,
+    division: str = "closed",
+    system: str | None = None,
+    board: str | None = None,
+    bench: str | None = None,
+    version: str | None = None,
+    out: str | None = None,
+    facts: str | None = None,
+    rehearsal: bool = False,
+) -> None:
+    """Write the tree of a submission from archived runs; refuse with every reason when it would not be valid."""
+    from common.board import load_board
+    from harness.submission.console import show_written
+    from harness.submission.write import FACTS_FILE, OUT, Request, write_submission
+
+    request = Request(
+        organisation=org,
+        division=division,
+        system=system,
+        version=version,
+        benches=tuple(name for name in (bench or "").split(",") if name),
+        out=Path(out).expanduser() if out else OUT,
+        facts=Path(facts).expanduser() if facts else FACTS_FILE,
+        rehearsal=rehearsal,
+    )
+    with console.status("writing the submission"):
+        written = write_submission(load_board(board or DEFAULT_BOARD), request)
+    show_written(written, console)
+
+
+@task(
+    help={
+        "folder": "the one that holds closed/ and open/",
+        "version": "round, like v1.3 (default: the newest known)",
+        "submitter": "check only this organisation's",
+    },
+    positional=["folder"],
+)
+@friendly
+def check(_context: Context, folder: str, version: str | None = None, submitter: str | None = None) -> None:
+    """Check a tree of a submission, anybody's, against the rules; exit code 1 when there are errors."""
+    from harness.submission.check import check_tree
+    from harness.submission.console import show_checked
+
+    with console.status(f"checking {folder}"):
+        checked = check_tree(Path(folder).expanduser(), version, submitter)
+    show_checked(checked, console)
+    if checked.findings.errors:
+        raise Exit(code=1)
+
+
+@task(help={"run": "a run of the archive, or the beginning of its name, twice to compare two"}, iterable=["run"])
+@friendly
+def results(_context: Context, run: list[str]) -> None:
+    """List past runs, show one, or compare two."""
+    from harness.results_console import show_runs
+
+    show_runs(run, console)
+
+
 @task
 @friendly
 def lint(_context: Context) -> None:
@@ -505,4 +627,9 @@ namespace = Collection(
     lint,
     test,
     clean,
+    report,
+    boards,
+    submission,
+    check,
+    results,
 )

@@ -51,6 +51,11 @@ def refused(folder: Path, *words: str, **environment: str) -> str:
         (["train", "--bench", "xyz"], "error: no training script for benchmark 'xyz'"),
         (["models", "--fetch", "xyz"], "error: "),
         (["verify", "--count", "many"], "error: --count many: not an integer"),
+        (["check", "absent"], "error: absent is not a folder; give the one that holds closed/ and open/"),
+        (["check", ".", "--version", "v0"], "error: unknown round 'v0'; rounds are: v1.0"),
+        (["submission", "--org", "acme"], "error: no archived run of a benchmark on NUCLEO-L4R5ZI; run `invoke bench"),
+        (["results", "--run", "2026"], "error: no run '2026'; `invoke results` lists those there are"),
+        (["report"], "error: there is no run to report on; `invoke bench` makes one"),
     ],
 )
 def test_wrong_words(tmp_path: Path, words: list[str], message: str) -> None:
