@@ -159,6 +159,9 @@ def test_no_compiler(tmp_path: Path) -> None:
         (["flash", "--drive", "nowhere"], "does not exist"),
         (["flash", "--drive", "."], "is not a debug probe's drive"),
         (["flash", "--port", "/dev/ttyACM7"], "a serial port cannot be flashed"),
+        (["flash", "--serial", "00FF00"], "no serial port of a device with serial number 00FF00"),
+        (["bench", "--serial", "00FF00"], "no serial port of a device with serial number 00FF00"),
+        (["bench", "--serial", "00FF00", "--port", "virtual"], "--port and --serial both name a port"),
         (["bench", "--port", "/dev/absent"], "does not exist"),
         (["bench", "--runtime", "jit"], "runtimes are: aot"),
         (["bench", "--port", "virtual", "--data", "nowhere"], "nowhere"),
@@ -208,6 +211,34 @@ def test_flashing_without_a_probe_shows_the_words_of_the_tool(
     assert f"error: {tool} could not program NUCLEO-L4R5ZI" in answer.stderr
     assert f"  {words}\n" in answer.stderr
     assert "programmed" not in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("tool", "words"),
+    [
+        ("st-flash", "--serial 066BFF51 --reset write"),
+        ("openocd", "-c adapter serial 066BFF51 -f"),
+        ("pyocd", "load --uid 066BFF51 --no-wait"),
+    ],
+)
+def test_flashing_names_the_probe_to_the_tool(built: Path, tmp_path: Path, tool: str, words: str) -> None:
+    """Stand-ins that tell how they were called; no such probe can be plugged in here."""
+    stand_in = tmp_path / tool
+    stand_in.write_text(f'#!/bin/sh\necho "$*" > {tmp_path}/called\n')
+    stand_in.chmod(0o755)
+    script = (
+        "from common.artifact import last_firmware; from common.board import load_board;"
+        "from generator.flash import flash;"
+        f"print(flash(last_firmware(), load_board('nucleo_l4r5zi'), '{tool}', None, '066BFF51'))"
+    )
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    variables = {**os.environ, "FIRMBENCH_BUILD": str(built / "build"), "PATH": path}
+    answer = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert f"programmed NUCLEO-L4R5ZI with {tool}" in answer.stdout
+    assert words in (tmp_path / "called").read_text()
 
 
 def test_flash_to_a_drive_copies_the_image_and_believes_its_failure_report(built: Path, tmp_path: Path) -> None:

@@ -328,6 +328,16 @@ def test_mutated_numbers_never_end_in_a_traceback(shared: Path, data: st.DataObj
         path.write_bytes(original)
 
 
+def test_huge_files_are_not_read(folder: Path) -> None:
+    for path, size in ((folder / KWS / "accuracy" / "log.txt", 60 << 20), (folder / SYSTEM, 600 << 20)):
+        with path.open("r+b") as file:
+            file.truncate(size)  # sparse: it takes no room
+    found = [f"{finding.severity} {finding.where}: {finding.text}" for finding in check(folder).findings]
+    assert f"error closed/acme/{SYSTEM}: has 600 MB, more than the 500 allowed" in found
+    assert f"warning closed/acme/{KWS}/accuracy/log.txt: has 60 MB, more than 50" in found
+    assert any("too many to be a text of a run; it was not read" in line for line in found)
+
+
 def test_odd_trees(folder: Path, console: Console) -> None:
     """Loops of links, names that are no text, folders where files belong and the reverse, no permission, depth."""
     (folder / "loop").symlink_to(folder)
