@@ -237,6 +237,8 @@ def _serve(device: FakeDevice, receive_fd: int, stop_fd: int) -> None:
                 return
             for _, text in device.feed(received, time.monotonic()):
                 os.write(receive_fd, text)
+        except BlockingIOError:  # who babbles faster than the client reads loses some of it
+            time.sleep(0.001)
         except (OSError, Vanished):
             return
 
