@@ -35,7 +35,8 @@ OPTIMIZE_HELP = (
 NO_DCE_HELP = "keep dead channels: those that are constant or that nobody uses"
 DASK_HELP = "scheduler of a Dask cluster to measure on, tcp://host:8786 (default: this computer's cores)"
 PORT_HELP = (
-    "serial device, socket://host:port, rfc2217://host:port or virtual (default: the plugged-in board, else virtual)"
+    "serial device, socket://host:port, rfc2217://host:port, virtual, or board:NAME for one that `invoke board` runs"
+    " (default: the plugged-in board, else virtual)"
 )
 
 
@@ -421,15 +422,73 @@ def tune(
         say(f"choices: {path}; builds of this model use them from now on")
 
 
-@task(help={"link": "also make this symbolic link to the pseudo-terminal", "realtime": "no faster than the real chip"})
+@task(
+    help={
+        "board": BOARD_HELP,
+        "image": "firmware to run: .elf, .bin or .hex (default: the last build)",
+        "name": "of the board, to tell several apart (default: the board's)",
+        "link": "also make this symbolic link to the pseudo-terminal",
+        "realtime": "no faster than the real chip",
+        "halt": "wait for a debugger before the first instruction",
+        "gdb_port": "TCP port for GDB (default: any free one)",
+        "list_": "list the boards that run",
+        "status": "of a running board: lights, buttons, cycles, diagnostics",
+        "pins": "of a running board: mode and level of its pins",
+        "press": "press this button of a running board for 0.1 s",
+        "hold": "press this button and keep it down",
+        "release": "let go of this button",
+        "drive": "drive a pin of a running board from outside: C13=1, C13=0 or C13=float",
+        "reset": "press the reset button of a running board",
+        "stop": "end a running board",
+    }
+)
 @friendly
-def virtual(_context: Context, link: str | None = None, realtime: bool = False) -> None:
-    """Run the last build on the virtual board and offer its serial port as a pseudo-terminal, until Ctrl-C."""
+def board(
+    _context: Context,
+    board: str | None = None,
+    image: str | None = None,
+    name: str | None = None,
+    link: str | None = None,
+    realtime: bool = False,
+    halt: bool = False,
+    gdb_port: str = "0",
+    list_: bool = False,
+    status: bool = False,
+    pins: bool = False,
+    press: str | None = None,
+    hold: str | None = None,
+    release: str | None = None,
+    drive: str | None = None,
+    reset: bool = False,
+    stop: bool = False,
+) -> None:
+    """Run the virtual board as a process (serial line, GDB, buttons, lights), until Ctrl-C; or ask one that runs."""
     from common.board import load_board
-    from harness.serve import serve
+    from harness.board import ask_board, boards_table, run_board
 
-    firmware = _built()
-    serve(firmware, load_board(firmware.board), Path(link) if link else None, realtime, console)
+    switches = {"status": status, "pins": pins, "reset": reset, "stop": stop}
+    words = {"press": press, "hold": hold, "release": release, "drive": drive and drive.replace("=", " ")}
+    commands = [f"{word} {value}" for word, value in words.items() if value]
+    commands += [word for word, wanted in switches.items() if wanted]
+    if list_:
+        console.print(boards_table())
+    for command in commands:
+        answer = ask_board(name, command)
+        if answer:
+            console.print_json(data=answer)
+    if list_ or commands:
+        return
+    firmware: Any = Path(image).expanduser() if image else _built()
+    run_board(
+        load_board(board or (DEFAULT_BOARD if image else firmware.board)),
+        firmware,
+        name=name,
+        link=Path(link).expanduser() if link else None,
+        realtime=realtime,
+        halted=halt,
+        gdb_port=_integer("--gdb-port", gdb_port),
+        console=console,
+    )
 
 
 @task(help={"fetch": "fetch this model into build/models", "from_": "folder to take it from instead of the network"})
@@ -620,7 +679,7 @@ namespace = Collection(
     speed,
     explore,
     tune,
-    virtual,
+    board,
     models,
     data,
     train,

@@ -48,6 +48,25 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Button:
+    """A push button. ``pin`` is named by port and number, "C13"; ``pressed`` is its level while the button is down."""
+
+    name: str
+    pin: str
+    pressed: int
+
+
+@dataclass(frozen=True)
+class Led:
+    """A light. ``lit`` is the level of ``pin`` that switches it on."""
+
+    name: str
+    colour: str
+    pin: str
+    lit: int
+
+
+@dataclass(frozen=True)
 class Board:
     name: str
     title: str
@@ -60,6 +79,8 @@ class Board:
     memories: tuple[Memory, ...]
     serial: str  # peripheral behind the probe's virtual COM port
     probe: Probe
+    buttons: tuple[Button, ...] = ()
+    leds: tuple[Led, ...] = ()
 
     @cached_property
     def flash(self) -> Memory:
@@ -107,4 +128,6 @@ def load_board(name: str) -> Board:
             openocd_target=probe["openocd_target"],
             pyocd_target=probe["pyocd_target"],
         ),
+        buttons=tuple(Button(**button) for button in data.get("button", ())),
+        leds=tuple(Led(**led) for led in data.get("led", ())),
     )

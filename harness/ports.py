@@ -4,6 +4,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import serial
 from serial.tools.list_ports import comports
@@ -11,11 +12,14 @@ from serial.tools.list_ports_common import ListPortInfo
 
 from common.board import Board
 from common.errors import UserError
+from common.running import RunningBoard, find_running, running_boards
 from harness.device import Device
 from harness.link import PORT_ERRORS, Link, SerialLike
 
 VIRTUAL = "virtual"
 SERIAL = "serial:"
+RUNNING = "board:"
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
 PROBE_TIMEOUT_S = 2.0
 WRITE_TIMEOUT_S = 10.0
 PTY_FOLDER = "/dev/pts"
@@ -41,13 +45,14 @@ def find_port(board: Board, port: str | None, baud: int | None = None) -> PortCh
     """Choose a port.
 
     ``port`` is a device path or COM name, a pyserial URL (`socket://host:port`, `rfc2217://host:port`), `virtual`,
-    or None: the one plugged-in board by the USB ids of its debug probe, else the virtual board. With ``baud``,
-    several candidates are narrowed down to the one that answers `name`.
+    `board:NAME`, a board that `invoke board` runs (also known by its port on this computer), or None: the one
+    plugged-in board by the USB ids of its debug probe, else the virtual board. With ``baud``, several candidates are
+    narrowed down to the one that answers `name`.
 
     `serial:NUMBER` is the port of the device with this USB serial number, or the only one whose number begins so.
 
     Raises:
-        UserError: several boards are plugged in, or none of this serial number.
+        UserError: several boards are plugged in, none of this serial number is, or no board of that name runs.
     """
     if port is None:
         return _automatic(board, baud)
@@ -55,6 +60,11 @@ def find_port(board: Board, port: str | None, baud: int | None = None) -> PortCh
         return PortChoice(VIRTUAL, True, f"virtual {board.title}")
     if port.startswith(SERIAL):
         return _by_serial_number(board, port.removeprefix(SERIAL))
+    running = _running(port)
+    if running is not None:
+        notice = f"{port} is the virtual board '{running.name}', so its timing counts as modelled"
+        spec = running.tty if port.startswith(RUNNING) else port
+        return PortChoice(spec, False, f"virtual board '{running.name}'", notice, is_pty=True)
     if "://" in port:
         return PortChoice(port, False, f"{port.split('://', maxsplit=1)[0]} connection")
     if Path(port).exists() and str(Path(port).resolve().parent) == PTY_FOLDER:
@@ -94,6 +104,16 @@ def serial_ports() -> list[ListPortInfo]:
 def matches(board: Board, info: ListPortInfo) -> bool:
     """Whether a port has the USB ids of a board's debug probe."""
     return info.vid == board.probe.usb_vid and info.pid in board.probe.usb_pids
+
+
+def _running(port: str) -> RunningBoard | None:
+    """The board of `invoke board` that a port leads to."""
+    if port.startswith(RUNNING):
+        return find_running(port.removeprefix(RUNNING) or None)
+    url = urlsplit(port)
+    if url.scheme != "socket" or url.hostname not in LOCAL_HOSTS:
+        return None
+    return next((board for board in running_boards() if str(board.serial_port) == url.netloc.rpartition(":")[2]), None)
 
 
 def open_port(choice: PortChoice, baud: int, make_virtual: Callable[[], SerialLike]) -> SerialLike:

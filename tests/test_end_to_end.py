@@ -31,7 +31,8 @@ from harness.virtual_port import put_input
 from models.flatbuffer import OperatorSpec, TensorSpec, activation, build_model
 from tests.firmware import protocol_cases
 from tests.reference import reference_data
-from virtual import VirtualBoard, VirtualSerial, serve_pty
+from tests.virtual.serving import served
+from virtual import VirtualBoard, VirtualSerial
 
 pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
 
@@ -169,7 +170,7 @@ def test_an_undefined_instruction_is_reported_over_the_line(shipped: Firmware) -
 
 def test_any_serial_program_can_open_the_pseudo_terminal(shipped: Firmware, tmp_path: Path) -> None:
     link = tmp_path / "board"
-    with serve_pty(VirtualBoard(shipped.elf, BOARD), link=link):
+    with served(VirtualBoard(shipped.elf, BOARD), links=(link,)):
         for _ in range(2):
             with serial.Serial(str(link), shipped.baud, timeout=1) as port:
                 answer = b""

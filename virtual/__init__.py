@@ -4,7 +4,7 @@ from virtual.held_signals import HeldSignals
 
 with HeldSignals():  # the first import compiles the timing hooks, and numba does not survive Ctrl-C in that
     from virtual.board import StopReason, VirtualBoard
-    from virtual.pty import PtyServer, serve_pty
     from virtual.serial_port import VirtualSerial
+    from virtual.server import BoardServer
 
-__all__ = ["PtyServer", "StopReason", "VirtualBoard", "VirtualSerial", "serve_pty"]
+__all__ = ["BoardServer", "StopReason", "VirtualBoard", "VirtualSerial"]

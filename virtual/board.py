@@ -10,12 +10,14 @@ from common.errors import UserError
 from virtual.bus import ALIAS_RANGES, PRIVATE_RANGE, SystemBus
 from virtual.cortex_m import CortexM, Lockup, PrivateBus
 from virtual.cortex_m.fault_status import Fault
+from virtual.debug import DebugPort
 from virtual.elf import load_image
 from virtual.engine import Engine, Exit, Outcome, Region
 from virtual.held_signals import HeldSignals
+from virtual.panel import Panel
 from virtual.polling import PollDetector
 from virtual.soc import chip_family
-from virtual.soc.chip import Surroundings
+from virtual.soc.chip import Pin, Surroundings
 from virtual.soc.diagnostics import Diagnostics
 from virtual.timebase import Timebase
 from virtual.timing.blocks import decode
@@ -27,6 +29,8 @@ SYSTEM_MEMORY, SYSTEM_MEMORY_SIZE = 0x1FFF_0000, 0x1_0000
 SLICE = 2_000_000  # cycles after which the code is looked at for an endless loop
 QUIET = 50_000  # cycles without event that such a look needs
 LONGEST_BLOCK = 1024  # bytes
+LONGEST_HANDLER = 10_000_000  # cycles that exceptions may take before a single step
+BKPT_SIZE = 2
 WFE = b"\x20\xbf"
 FAULTS = {
     Exit.BREAKPOINT: Fault.BREAKPOINT,
@@ -45,6 +49,7 @@ class StopReason(enum.Enum):
     IDLE = enum.auto()  # waits, and nothing but new input can change that
     LIMIT = enum.auto()  # ``max_cycles`` passed
     LOCKUP = enum.auto()  # the core stopped for good; see ``VirtualBoard.lockup``
+    BREAKPOINT = enum.auto()  # at one of ``VirtualBoard.breakpoints``, at BKPT with a debugger attached, or stepped
 
 
 class VirtualBoard:
@@ -79,6 +84,11 @@ class VirtualBoard:
         self._chip.serial.on_transmit = self._transmitted
         self._output: list[tuple[int, float]] = []
         self._signals = HeldSignals(self._timebase.attend)
+        self.panel = Panel(board, self._chip, self._timebase)
+        self.debug = DebugPort(self._engine, self._private, self._chip, family.RANGES)
+        self.debugging = False  # whether BKPT halts the core, as with a debugger attached, instead of being a fault
+        self._halted = False
+        self._bkpt: int | None = None  # where BKPT halted the core
         self.host_seconds = 0.0
         self.lockup: str | None = None
         self.reset()
@@ -112,6 +122,7 @@ class VirtualBoard:
         self._engine.forget_code()
         self._private.reset()
         self._chip.reset()
+        self.panel.reset()
         self._polls.forget()
         try:
             self._core.reset(vector_table=0)
@@ -125,15 +136,27 @@ class VirtualBoard:
     def run(self, max_cycles: int = NEVER) -> StopReason:
         """Run until the firmware transmits a byte, waits for input, locks up, or ``max_cycles`` have passed.
 
-        A run ends at the first basic block after its limit.
+        A run ends at the first basic block after its limit, and at once at one of ``breakpoints``.
         """
+        return self._guarded(self._run, max_cycles)
+
+    def step(self) -> StopReason:
+        """Run one instruction, breakpoint or not; interrupts that are due run to their end before it.
+
+        Returns BREAKPOINT, or IDLE when the core sleeps and nothing but new input can wake it, or LOCKUP. A handler
+        that a breakpoint stops, or that takes very long, is where the step ends.
+        """
+        return self._guarded(self._step, LONGEST_HANDLER)
+
+    def _guarded(self, run: Callable[[], StopReason], max_cycles: int) -> StopReason:
         started = time.perf_counter()
-        self._new_output = self._polls.stuck = False
+        self._new_output = self._polls.stuck = self._halted = False
         self._polls.limit = min(self.cycles + max_cycles, NEVER)
         self._polls.forget()
         try:
             with self._signals:
-                return self._run()
+                self._skip_bkpt()
+                return run()
         except Lockup as stop:
             self.lockup = str(stop)
             self._diagnostics.add(f"lockup: {stop}")
@@ -153,18 +176,57 @@ class VirtualBoard:
                 self._warm_reset()
             if self._new_output:
                 return StopReason.OUTPUT
+            if self._halted:
+                return StopReason.BREAKPOINT
             if self._polls.stuck and not self._core.has_work():
                 return StopReason.IDLE
             if self.cycles >= limit:
                 return StopReason.LIMIT
             self._core.take_pending()
-            if self._core.asleep and not self._core.has_work():
-                if self._timebase.next_cycle() is None:
-                    return StopReason.IDLE
-                self._sleep(limit)
-            else:
-                self._core.asleep = False
-                self._execute(limit)
+            if not self._advance(limit):
+                return StopReason.IDLE
+
+    def _advance(self, limit: int) -> bool:
+        """Sleep or execute up to the next event; False when nothing wakes the core."""
+        if self._core.asleep and not self._core.has_work():
+            if self._timebase.next_cycle() is None:
+                return False
+            self._sleep(limit)
+        else:
+            self._core.asleep = False
+            self._execute(limit)
+        return True
+
+    def _step(self) -> StopReason:
+        if self.lockup is not None:
+            return StopReason.LOCKUP
+        limit, active = self._polls.limit, self._core.controller.active
+        depth = len(active)
+        while True:
+            self._timebase.run_due()
+            if self._reset_requested:
+                self._warm_reset()
+                return StopReason.BREAKPOINT
+            self._core.take_pending()
+            if len(active) <= depth and not (self._core.asleep and not self._core.has_work()):
+                break
+            if not self._advance(limit):
+                return StopReason.IDLE
+            if self._halted or self.cycles >= limit:
+                return StopReason.BREAKPOINT
+        self._core.asleep = False
+        self._handle(self._engine.step())
+        return StopReason.BREAKPOINT
+
+    def _skip_bkpt(self) -> None:
+        """Go on behind the BKPT that halted the core, as debug probes do."""
+        at, self._bkpt = self._bkpt, None
+        if at == self._pc and at not in self.breakpoints:
+            self._engine.write("PC", at + BKPT_SIZE | 1)
+
+    @property
+    def _pc(self) -> int:
+        return self._engine.read("PC") & 0xFFFFFFFE
 
     def _sleep(self, limit: int) -> None:
         event = self._timebase.next_cycle()
@@ -173,6 +235,9 @@ class VirtualBoard:
 
     def _execute(self, limit: int) -> None:
         """Run code up to the next event."""
+        if self.breakpoints and self._pc in self.breakpoints:
+            self._halted = True
+            return
         event = self._timebase.next_cycle()
         state = self._engine.state
         end = self.cycles + SLICE
@@ -192,7 +257,12 @@ class VirtualBoard:
 
     def _handle(self, outcome: Outcome) -> None:
         core = self._core
-        if outcome.exit in FAULTS:
+        if outcome.exit is Exit.BREAKPOINT_HIT:
+            self._halted = True
+        elif outcome.exit is Exit.BREAKPOINT and self.debugging:
+            self._halted = True
+            self._bkpt = outcome.pc
+        elif outcome.exit in FAULTS:
             core.fault(FAULTS[outcome.exit], outcome.pc, outcome.address)
         elif outcome.exit is Exit.SUPERVISOR_CALL:
             core.supervisor_call(outcome.pc)
@@ -225,6 +295,33 @@ class VirtualBoard:
                 self._handle(outcome)
                 return
         self._core.fault(Fault.NO_COPROCESSOR, first)
+
+    # -- what a person and a debugger do --------------------------------------------------------------------------
+
+    def press_reset(self) -> None:
+        """The reset button: registers and peripherals start afresh, memory and time go on.
+
+        Raises:
+            UserError: what lies in flash does not start.
+        """
+        self._warm_reset()
+
+    def idle(self, seconds: float) -> None:
+        """Let virtual time pass after a run that ended with IDLE."""
+        self._engine.advance(max(0, round(seconds * self.hz)))
+
+    @property
+    def breakpoints(self) -> set[int]:
+        """Addresses before which a run stops. Change it at will between runs."""
+        return self._engine.breakpoints
+
+    def connect(self, pin: str, level: int | None) -> None:
+        """Drive a pin, "C13", from outside; None lets go of it. Raises UserError when there is no such pin."""
+        self._chip.connect(pin, level)
+
+    def pins(self) -> tuple[Pin, ...]:
+        """All pins of the chip as they are."""
+        return self._chip.pins()
 
     # -- serial ---------------------------------------------------------------------------------------------------
 

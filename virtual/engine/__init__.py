@@ -24,6 +24,7 @@ from virtual.timing.state import Field, Flag, Record, Stop, address_of, clear_bl
 NOWHERE = 0xFFFFFFFE  # no code runs here: emulation never ends by reaching it
 EXC_RETURN_FIRST = 0xFFFFFFE0
 THUMB = 1 << 24  # in XPSR
+SLEEPERS = (b"\x20\xbf", b"\x30\xbf")  # WFE, WFI
 SWI, BREAKPOINT = 2, 7  # interrupt numbers of the engine
 WRITE_ACCESSES = frozenset({unicorn_const.UC_MEM_WRITE_UNMAPPED, unicorn_const.UC_MEM_WRITE_PROT})
 FETCH_ACCESSES = frozenset({unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT})
@@ -37,7 +38,8 @@ class Exit(enum.Enum):
     FP_DISABLED = enum.auto()  # the next block holds FP instructions and CPACR forbids them
     SLEEP = enum.auto()  # WFI, WFE
     SUPERVISOR_CALL = enum.auto()
-    BREAKPOINT = enum.auto()
+    BREAKPOINT = enum.auto()  # the instruction BKPT
+    BREAKPOINT_HIT = enum.auto()  # the next instruction's address is one of ``Engine.breakpoints``
     EXCEPTION_RETURN = enum.auto()
     UNDEFINED = enum.auto()
     INVALID_STATE = enum.auto()  # no Thumb bit
@@ -98,6 +100,8 @@ class Engine:
         self._bus = bus
         self._in_access = self._stopped_in_access = False
         self.exception_ready: Callable[[], bool] = lambda: False  # whether the core could enter an exception now
+        self.breakpoints: set[int] = set()  # addresses before which ``run`` stops, also when it begins there
+        self._armed: frozenset[int] = frozenset()
         self._interrupt: int | None = None
         self._fault: tuple[int, int] | None = None
         self._uc = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
@@ -249,6 +253,36 @@ class Engine:
 
         Getting to the address ``until`` looks like ``Exit.SLEEP`` there.
         """
+        self._arm(frozenset({*self.breakpoints, until} if self.breakpoints else ()))
+        outcome = self._run(until)
+        if outcome.exit is Exit.SLEEP and outcome.pc in self.breakpoints:
+            return Outcome(Exit.BREAKPOINT_HIT, outcome.pc)
+        return outcome
+
+    def step(self) -> Outcome:
+        """Run exactly one instruction, at a breakpoint, too. ``Exit.TIME`` says that nothing came of it."""
+        pc = self.read("PC") & 0xFFFFFFFE
+        try:
+            size = next(decode(pc, self.read_memory(pc, 4)))[1].size
+        except ValueError:
+            return Outcome(Exit.FETCH_FAULT, pc, pc)
+        self._arm(frozenset({pc + size}))
+        self.state[Field.STOP_AT] = self.state[Field.CYCLES] + 1  # a branch ends at the block it leads to
+        outcome = self._run(NOWHERE)
+        if outcome.exit is Exit.SLEEP and self.read_memory(pc, size) not in SLEEPERS:
+            return Outcome(Exit.TIME, outcome.pc)
+        return outcome
+
+    def _arm(self, exits: frozenset[int]) -> None:
+        """Have translated code end at these addresses; at none: at the one that it is started with."""
+        if exits != self._armed:
+            self._armed = exits
+            self._uc.ctl_exits_enabled(bool(exits))
+            if exits:
+                self._uc.ctl_set_exits(list(exits))
+            self.forget_code()
+
+    def _run(self, until: int) -> Outcome:
         self.state[Field.STOPPED] = Stop.NONE
         self._interrupt = self._fault = None
         self._stopped_in_access = undefined = False

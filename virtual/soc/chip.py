@@ -20,6 +20,15 @@ class Surroundings:
     diagnostics: Diagnostics
 
 
+@dataclass(frozen=True)
+class Pin:
+    """A pin as it is: ``name`` like "C13", ``mode`` input, output, alternate or analog, ``level`` 0 or 1."""
+
+    name: str
+    mode: str
+    level: int
+
+
 class Chip(Protocol):
     """The peripherals of one chip."""
 
@@ -36,4 +45,16 @@ class Chip(Protocol):
 
     def is_steady(self, address: int) -> bool:
         """Whether a register only changes by an event of the timebase or a write, so that polling it may be skipped."""
+        ...
+
+    def connect(self, pin: str, level: int | None) -> None:
+        """Drive a pin from outside, None: let go of it. Raises UserError when there is no such pin."""
+        ...
+
+    def pin(self, pin: str) -> Pin:
+        """Raises UserError when there is no such pin."""
+        ...
+
+    def pins(self) -> tuple[Pin, ...]:
+        """All of them, port by port."""
         ...

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from common.board import Board
 from common.errors import UserError
-from virtual.soc.chip import Surroundings
+from virtual.soc.chip import Pin, Surroundings
 from virtual.soc.peripheral import Peripheral
 from virtual.soc.serial import SerialDevice
 from virtual.soc.stm32l4plus.clocks import Clocks
 from virtual.soc.stm32l4plus.crc import Crc
-from virtual.soc.stm32l4plus.gpio import Gpio
+from virtual.soc.stm32l4plus.gpio import MODES, Gpio
 from virtual.soc.stm32l4plus.memory_map import (
     CRC_GATE,
     FLASH_GATE,
@@ -30,6 +30,7 @@ from virtual.soc.stm32l4plus.timer import Timer
 from virtual.soc.stm32l4plus.usart import Usart
 
 PAGE_SHIFT = 10  # every peripheral has its own KiB
+PINS = 16  # of a port
 RSTR_TO_ENR = 0x48 - 0x28
 
 
@@ -110,6 +111,27 @@ class Stm32L4Plus:
         letter, number, function = pin
         supplied = letter != "G" or number < 2 or self.pwr.port_g_supplied
         return supplied and self.gpio[letter].alternate_function(number) == function
+
+    # -- pins -----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _split(pin: str) -> tuple[str, int]:
+        letter, number = pin[:1].upper(), pin[1:]
+        if letter not in GPIO_PORTS or not number.isascii() or not number.isdecimal() or int(number) >= PINS:
+            raise UserError(f"there is no pin '{pin}'; pins are {min(GPIO_PORTS)}0 to {max(GPIO_PORTS)}{PINS - 1}")
+        return letter, int(number)
+
+    def connect(self, pin: str, level: int | None) -> None:
+        letter, number = self._split(pin)
+        self.gpio[letter].connect(number, level)
+
+    def pin(self, pin: str) -> Pin:
+        letter, number = self._split(pin)
+        gpio = self.gpio[letter]
+        return Pin(f"{letter}{number}", MODES[gpio.mode(number)], gpio.level(number))
+
+    def pins(self) -> tuple[Pin, ...]:
+        return tuple(self.pin(f"{letter}{number}") for letter in GPIO_PORTS for number in range(PINS))
 
     # -- clocks ---------------------------------------------------------------------------------------------------
 
