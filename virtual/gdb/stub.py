@@ -41,6 +41,7 @@ class GdbStub:
         self.machine = machine
         self.halted = False
         self.attached = False
+        self.met = False  # whether there ever was a packet
         self._monitor = monitor
         self._reader = PacketReader()
         self._acknowledge = True
@@ -116,7 +117,7 @@ class GdbStub:
         if self.attached and not self.halted:
             return sign  # nothing but an interrupt is expected while the target runs
         if not self.attached:
-            self.attached = self.halted = self.machine.debugging = True
+            self.attached = self.met = self.halted = self.machine.debugging = True
         answer = self._answer(packet.data)
         return sign if answer is None else sign + self._send(answer)
 

@@ -248,7 +248,7 @@ class BoardServer:
         halted = self._halt
         self._stir()
         debugger.write(stub.feed(data))
-        self._halted = self._halted and not stub.attached
+        self._halted = self._halted and not stub.met
         if halted and not self._halt:
             self._pace.restart()
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 CHUNK = 4096
 BACKLOG_BYTES = 4096  # output kept while nobody has the terminal open
-OUTPUT_BYTES = 65536  # output that waits for a slow peer
+OUTPUT_BYTES = 8192  # output that waits for a slow peer
 
 
 class Stream(Protocol):
