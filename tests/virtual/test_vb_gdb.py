@@ -147,5 +147,5 @@ def test_the_real_debugger(boot: Boot, build: Build, tmp_path: Path) -> None:
     assert "matched" in done.stdout
     assert "MIS-MATCHED" not in done.stdout
     assert "control        0x" in done.stdout
-    assert "cycles: " in done.stdout
+    assert "cycles: " in done.stderr
     assert "Hardware watchpoint 2: tail" in done.stdout
