@@ -90,6 +90,7 @@ class VirtualBoard:
         self._halted = False
         self._bkpt: int | None = None  # where BKPT halted the core
         self.host_seconds = 0.0
+        self.sleep_cycles = 0  # of those since power-on
         self.lockup: str | None = None
         self.reset()
 
@@ -111,6 +112,7 @@ class VirtualBoard:
         self._diagnostics.clear()
         self._output.clear()
         self.host_seconds = 0.0
+        self.sleep_cycles = 0
         for segment in self._image.segments:
             self._engine.write_memory(segment.address, segment.data)
         self._warm_reset()
@@ -231,7 +233,9 @@ class VirtualBoard:
     def _sleep(self, limit: int) -> None:
         event = self._timebase.next_cycle()
         until = limit if event is None else min(limit, event)
-        self._engine.advance(max(0, until - self.cycles))
+        slept = max(0, until - self.cycles)
+        self.sleep_cycles += slept
+        self._engine.advance(slept)
 
     def _execute(self, limit: int) -> None:
         """Run code up to the next event."""
@@ -381,6 +385,16 @@ class VirtualBoard:
     def hz(self) -> int:
         """The core clock as the firmware has set it."""
         return self._timebase.hz
+
+    @property
+    def asleep(self) -> bool:
+        """Whether the core waits in sleep mode."""
+        return self._core.asleep
+
+    @property
+    def supply_mode(self) -> str:
+        """The voltage range and mode that the firmware has set, in the chip manual's words."""
+        return self._chip.supply_mode
 
     @property
     def diagnostics(self) -> tuple[str, ...]:

@@ -135,6 +135,10 @@ class Stm32L4Plus:
 
     # -- clocks ---------------------------------------------------------------------------------------------------
 
+    @property
+    def supply_mode(self) -> str:
+        return self.pwr.mode
+
     def reset(self) -> None:
         self.rcc.reset()
         self._timebase.restart(self.rcc.clocks.hclk)

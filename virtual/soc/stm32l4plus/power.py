@@ -9,6 +9,7 @@ from virtual.soc.peripheral import Peripheral
 
 PWR_CR1, PWR_CR2, PWR_CR5 = 0x00, 0x04, 0x80
 VOS_RANGE_1 = 1
+LPR = 1 << 14
 R1MODE_NORMAL = 1 << 8
 IOSV = 1 << 9
 RANGE_1_BOOST_HZ, RANGE_1_NORMAL_HZ, RANGE_2_HZ = 120_000_000, 80_000_000, 26_000_000
@@ -45,6 +46,12 @@ class Pwr(Peripheral):
         return self.range_1 and not self.peek(PWR_CR5) & R1MODE_NORMAL
 
     @property
+    def mode(self) -> str:
+        if self.peek(PWR_CR1) & LPR:
+            return "low-power run"
+        return "range 1 boost" if self.boost else "range 1 normal" if self.range_1 else "range 2"
+
+    @property
     def port_g_supplied(self) -> bool:
         """Whether PG2..PG15 work: VDDIO2 is declared valid."""
         return bool(self.peek(PWR_CR2) & IOSV)
@@ -53,7 +60,7 @@ class Pwr(Peripheral):
         """Complain about clocks that the supply or the flash does not stand."""
         mhz = hclk / 1e6
         limit = RANGE_1_BOOST_HZ if self.boost else RANGE_1_NORMAL_HZ if self.range_1 else RANGE_2_HZ
-        mode = "range 1 boost" if self.boost else "range 1 normal" if self.range_1 else "range 2"
+        mode = self.mode
         if hclk > limit:
             diagnostics.add(f"PWR: {mhz:g} MHz is above the {limit / 1e6:g} MHz of voltage {mode} mode")
         table = RANGE_1_WAIT_STATES if self.range_1 else RANGE_2_WAIT_STATES
