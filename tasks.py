@@ -337,15 +337,21 @@ def verify(
     verify_firmware(firmware, load_board(firmware.board), folder, inputs, start, console)
 
 
-@task
+@task(
+    help={
+        "html": "file for the picture (default profile.html beside the image)",
+        "trace": "also write a trace for Perfetto or chrome://tracing to this file",
+    }
+)
 @friendly
-def profile(_context: Context) -> None:
-    """Show where the cycles of the last build's inference go, operator by operator, on the virtual board."""
+def profile(_context: Context, html: str | None = None, trace: str | None = None) -> None:
+    """Show where the cycles of the last build's inference go on the virtual board: operators, functions, stalls."""
     from common.board import load_board
     from harness.profile import profile_firmware
 
     firmware = _built()
-    profile_firmware(firmware, load_board(firmware.board), console)
+    picture, events = (Path(name).expanduser() if name else None for name in (html, trace))
+    profile_firmware(firmware, load_board(firmware.board), console, picture=picture, trace=events)
 
 
 @task(
@@ -420,6 +426,45 @@ def tune(
     path = run_tune(chosen, choice.benchmark.name, choice.model, optimize or DEFAULT_OPTIMIZE, dask, console)
     if path is not None:
         say(f"choices: {path}; builds of this model use them from now on")
+
+
+@task(
+    help={
+        "board": BOARD_HELP,
+        "port": "a real board that runs the image: its times become the references, and free constants are fitted",
+        "flash_first": "program the image onto the plugged-in board before (with --port)",
+        "image": "a firmware image (.bin, .hex, .elf) of anybody for this board; needs --bench and --reference-ms",
+        "bench": "the image's benchmark",
+        "reference_ms": "the image's published latency",
+        "flash_read_bytes": "bytes of a flash read the image was published with: 8 (dual bank, default) or 16",
+        "list": "a TOML file that lists images: [[image]] with file, bench, reference_ms, flash_read_bytes, source",
+        "page": "also write the model, its errors and its interval as a Markdown page to this file",
+    }
+)
+@friendly
+def calibrate(
+    _context: Context,
+    board: str | None = None,
+    port: str | None = None,
+    flash_first: bool = False,
+    image: str | None = None,
+    bench: str | None = None,
+    reference_ms: str | None = None,
+    flash_read_bytes: str = "8",
+    list: str | None = None,
+    page: str | None = None,
+) -> None:
+    """Compare the cycle model with manuals, published latencies or a real board, and say how far it is off."""
+    from common.board import load_board
+    from studies.calibration.images import from_options
+    from studies.calibration.run import program_image, run_calibration
+
+    chosen = load_board(board or DEFAULT_BOARD)
+    reads = _integer("--flash-read-bytes", flash_read_bytes)
+    images = from_options(image, bench, reference_ms, reads, list)
+    if flash_first:
+        say(program_image(chosen))
+    run_calibration(chosen, console, port=port, images=images, page=Path(page).expanduser() if page else None)
 
 
 @task(
@@ -680,6 +725,7 @@ namespace = Collection(
     explore,
     tune,
     board,
+    calibrate,
     models,
     data,
     train,

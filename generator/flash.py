@@ -4,8 +4,8 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from common.artifact import Firmware
 from common.board import Board
 from common.drives import DRIVE_MARKS, drive_of, find_drive, is_probe_drive
 from common.errors import UserError
@@ -28,7 +28,14 @@ class Method:
     drive: Path | None = None
 
 
-def flash(firmware: Firmware, board: Board, via: str | None, drive: Path | None, serial: str | None = None) -> str:
+class Project(Protocol):
+    """What is programmed: the ``firmware.bin`` of a PlatformIO project."""
+
+    @property
+    def folder(self) -> Path: ...
+
+
+def flash(firmware: Project, board: Board, via: str | None, drive: Path | None, serial: str | None = None) -> str:
     """Program ``firmware.bin`` and return one sentence on what was done.
 
     ``serial``: USB serial number of the debug probe to use, where several are plugged in.

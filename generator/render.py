@@ -70,6 +70,7 @@ def render_project(
         "benchmark": benchmark,
         "bytes_of": {buffer.name: buffer.bytes for buffer in program.buffers},
         "headers": headers,
+        "core_sources": ["core/*.c"],
         "kernel_sources": [source for header in headers for source in _kernel_sources(header)],
         "placement": placement,
         "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), *placement.regions],

@@ -65,6 +65,8 @@ def results_table(run: Run) -> Table:
         *(("note", note) for note in firmware.notes),
     ]
     if setup.virtual is not None:
+        if setup.virtual.interval_percent is not None:
+            rows.insert(4, ("of the real chip's, within", f"±{setup.virtual.interval_percent:.1f} %"))
         rows.append(("speed on this host", f"{setup.virtual.instructions_per_host_second / 1e6:.1f} M instructions/s"))
     if performance.quick:
         rows.append(("quick", "not valid for submission"))

@@ -1,8 +1,11 @@
-"""Where an inference's cycles go: the time between kernel calls on the virtual board, same image, nothing added."""
+"""Where an inference's cycles go, on the virtual board, same image, nothing added: operators, functions, stalls."""
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,23 +18,84 @@ from common.files import write_atomic
 from harness.device import Device
 from harness.link import Link
 from harness.ports import VIRTUAL
+from harness.profile_report import profile_html, profile_trace
 from harness.virtual_port import virtual_port
+
+if TYPE_CHECKING:
+    from virtual import VirtualBoard
+    from virtual.energy import ChargeMeter
 
 PROFILE = "profile.json"
 START, END = "model_infer", "th_post"  # what the command interpreter calls around the kernels
 INFER_TIMEOUT_S = 600.0  # virtual time
+PAINT = 0xA5
+PAINT_MARGIN = 64  # bytes below the stack pointer that are left alone
 
 
-def profile_firmware(firmware: Firmware, board: Board, console: Console) -> None:
-    """Show cycles per operator and save them as ``profile.json`` beside the image.
+@dataclass(frozen=True)
+class Mark:
+    """A function was entered: when, and the board's stall counts so far."""
+
+    function: str
+    cycles: int
+    stalls: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator: its cycles, and those of them that waited for flash or for unaligned accesses."""
+
+    step: StepInfo
+    start: int  # cycles since the inference began
+    cycles: int
+    stalled: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One inference after a warm-up. ``functions``: sampled cycles by name; ``stalls``: `VirtualBoard.stalls`.
+
+    ``stack_bytes``: of the stack, used at most since reset; None when the image does not say where its stack is.
+    ``interval_percent``, ``energy_error_percent``: to either side of the modelled time and energy. Energy is None for
+    a board of unknown current.
+    """
+
+    layers: tuple[Layer, ...]
+    cycles: int
+    instructions: int
+    functions: dict[str, int]
+    stalls: dict[str, int]
+    stack_bytes: int | None
+    interval_percent: float
+    microjoules: float | None
+    energy_volts: float
+    energy_error_percent: float
+
+
+def profile_firmware(
+    firmware: Firmware, board: Board, console: Console, *, picture: Path | None = None, trace: Path | None = None
+) -> None:
+    """Show cycles per operator and function, save them as ``profile.json`` and draw them as ``profile.html``.
+
+    ``picture``: another place for the page; ``trace``: also a trace in Chrome's JSON format.
 
     Raises:
-        UserError: as `layer_cycles`.
+        UserError: as `profile_run`.
     """
-    rows, total = layer_cycles(firmware, board)
-    _save(firmware, rows, total)
-    console.print(_table(firmware, board, rows, total))
+    profile = profile_run(firmware, board)
+    page = picture or firmware.folder / "profile.html"
+    write_atomic(firmware.folder / PROFILE, json.dumps(profile_json(firmware, profile), indent=2) + "\n")
+    data = {**profile_json(firmware, profile), "bench": firmware.bench, "board": board.title}
+    write_atomic(page, profile_html(data, board.clock.sysclk_hz))
+    console.print(_table(firmware, board, profile))
+    console.print(_function_table(profile))
+    for line in _summary(profile, firmware):
+        say(line, console)
     say(f"profile: {firmware.folder / PROFILE}", console)
+    say(f"picture: {page}", console)
+    if trace is not None:
+        write_atomic(trace, json.dumps(profile_trace(data, board.clock.sysclk_hz)) + "\n")
+        say(f"trace: {trace}", console)
 
 
 def layer_cycles(firmware: Firmware, board: Board) -> tuple[list[tuple[StepInfo, int]], int]:
@@ -43,54 +107,217 @@ def layer_cycles(firmware: Firmware, board: Board) -> tuple[list[tuple[StepInfo,
         UserError: the image does not call its kernels in the order of its description.
     """
     machine, port = virtual_port(firmware, board)
-    entries: list[tuple[str, int]] = []
-
-    def note(function: str) -> Callable[[], None]:
-        return lambda: entries.append((function, machine.cycles))
-
-    for function in {START, END, *(step.kernel for step in firmware.steps)}:
-        machine.watch(function, note(function))
+    marks = _watch(machine, firmware)
     with Link(port, VIRTUAL, lambda: machine.seconds) as link:
         Device(link).synchronise()
         link.ask("infer 1 1", INFER_TIMEOUT_S)
-    functions, times = _last_timed(entries)
-    if functions != (START, *(step.kernel for step in firmware.steps), END):
-        raise UserError(f"{firmware.elf} did not run its {len(firmware.steps)} operators once each; build it again")
-    cycles = [after - before for before, after in pairwise(times[1:])]
-    return list(zip(firmware.steps, cycles, strict=True)), times[-1] - times[0]
+    layers = _layers(firmware, _last_timed(marks))
+    return [(layer.step, layer.cycles) for layer in layers], _total(marks)
 
 
-def _last_timed(entries: list[tuple[str, int]]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Functions and cycles from the last inference's start to ``END``; what runs after it is not timed."""
-    functions = [function for function, _ in entries]
+def profile_run(firmware: Firmware, board: Board) -> Profile:
+    """Run one inference after a warm-up and look at it from all sides.
+
+    Raises:
+        UserError: the image does not call its kernels in the order of its description.
+    """
+    from virtual.elf import load_functions
+    from virtual.energy import ChargeMeter, load_current_model
+    from virtual.sampling import function_cycles
+    from virtual.timing.uncertainty import code_share, interval_of_share
+
+    machine, port = virtual_port(firmware, board)
+    marks = _watch(machine, firmware)
+    with Link(port, VIRTUAL, lambda: machine.seconds) as link:
+        Device(link).synchronise()
+        bottom, painted = _paint_stack(machine)
+        meters: list[ChargeMeter] = []
+        try:
+            model = load_current_model(board)
+            machine.watch(START, lambda: meters.append(ChargeMeter(machine, model)))
+            machine.watch(END, lambda: _sample(meters))
+        except UserError:
+            model = None
+        instructions: list[int] = []
+        machine.watch(START, lambda: instructions.append(machine.instructions))
+        machine.watch(END, lambda: instructions.append(machine.instructions))
+        starts, ends = _counts(marks)
+        port.write(b"infer 1 1%")
+        sampled = function_cycles(
+            machine,
+            load_functions(firmware.elf),
+            lambda: _counts(marks)[1] > ends,
+            lambda: _counts(marks) == (starts + 2, ends),
+        )
+    timed = _last_timed(marks)
+    layers = _layers(firmware, timed)
+    total = timed[-1].cycles - timed[0].cycles
+    stalls = _difference(timed[0].stalls, timed[-1].stalls)
+    return Profile(
+        layers,
+        total,
+        instructions[-1] - instructions[-2],
+        sampled.cycles,
+        stalls,
+        _stack_used(machine, bottom, painted),
+        interval_of_share(code_share(stalls, total)).worst_percent,
+        meters[-1].joules() * 1e6 if meters else None,
+        model.volts if model else 0.0,
+        model.error_percent if model else 0.0,
+    )
+
+
+def _sample(meters: "list[ChargeMeter]") -> None:
+    meters[-1].sample()
+
+
+def _watch(machine: "VirtualBoard", firmware: Firmware) -> list[Mark]:
+    """Entries of the kernels and of what is called around them, from now on."""
+    marks: list[Mark] = []
+
+    def note(function: str) -> Callable[[], None]:
+        return lambda: marks.append(Mark(function, machine.cycles, machine.stalls()))
+
+    for function in {START, END, *(step.kernel for step in firmware.steps)}:
+        machine.watch(function, note(function))
+    return marks
+
+
+def _counts(marks: list[Mark]) -> tuple[int, int]:
+    functions = [mark.function for mark in marks if mark.function in (START, END)]
+    return functions.count(START), functions.count(END)
+
+
+def _last_timed(marks: list[Mark]) -> list[Mark]:
+    """From the last inference's start to ``END``; what runs after it is not timed."""
+    functions = [mark.function for mark in marks]
     if END not in functions or START not in functions:
-        return (), ()
+        return []
     end = len(functions) - 1 - functions[::-1].index(END)
     start = end - functions[end::-1].index(START)
-    names, times = zip(*entries[start : end + 1], strict=True)
-    return names, times
+    return marks[start : end + 1]
 
 
-def _save(firmware: Firmware, rows: list[tuple[StepInfo, int]], total: int) -> None:
-    steps = [{"operator": s.operator, "name": s.name, "kernel": s.kernel, "macs": s.macs, "cycles": c} for s, c in rows]
-    content = {
+def _total(marks: list[Mark]) -> int:
+    timed = _last_timed(marks)
+    return timed[-1].cycles - timed[0].cycles
+
+
+def _layers(firmware: Firmware, timed: list[Mark]) -> tuple[Layer, ...]:
+    if [mark.function for mark in timed] != [START, *(step.kernel for step in firmware.steps), END]:
+        raise UserError(f"{firmware.elf} did not run its {len(firmware.steps)} operators once each; build it again")
+    return tuple(
+        Layer(step, begin.cycles - timed[0].cycles, end.cycles - begin.cycles, _stalled(begin.stalls, end.stalls))
+        for step, (begin, end) in zip(firmware.steps, pairwise(timed[1:]), strict=True)
+    )
+
+
+def _difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    return {name: count - before[name] for name, count in after.items()}
+
+
+def _stalled(before: dict[str, int], after: dict[str, int]) -> int:
+    spent = _difference(before, after)
+    return spent["flash_cycles"] + spent["unaligned_cycles"]
+
+
+def _paint_stack(machine: "VirtualBoard") -> tuple[int, int]:
+    """Fill the unused stack; (its bottom, the end of the paint), both 0 where the image does not name its stack."""
+    try:
+        bottom = machine.symbol("stack_bottom")
+    except UserError:
+        return 0, 0
+    end = machine.register("SP") - PAINT_MARGIN
+    machine.write_memory(bottom, bytes([PAINT]) * (end - bottom))
+    return bottom, end
+
+
+def _stack_used(machine: "VirtualBoard", bottom: int, painted: int) -> int | None:
+    if not painted:
+        return None
+    content = machine.read_memory(bottom, painted - bottom)
+    untouched = len(content) - len(content.lstrip(bytes([PAINT])))
+    return machine.symbol("stack_top") - bottom - untouched
+
+
+def profile_json(firmware: Firmware, profile: Profile) -> dict[str, Any]:
+    """The content of ``profile.json``."""
+    return {
         "model": firmware.model.name,
         "elf_sha256": firmware.elf_sha256,
         "timing": "modelled",
-        "cycles": total,
-        "steps": steps,
+        "cycles": profile.cycles,
+        "modelled_interval_percent": profile.interval_percent,
+        "instructions": profile.instructions,
+        "steps": [
+            {
+                "operator": layer.step.operator,
+                "name": layer.step.name,
+                "kernel": layer.step.kernel,
+                "macs": layer.step.macs,
+                "start": layer.start,
+                "cycles": layer.cycles,
+                "stalled": layer.stalled,
+            }
+            for layer in profile.layers
+        ],
+        "functions": profile.functions,
+        "stalls": profile.stalls,
+        "stack_bytes": profile.stack_bytes,
+        "energy": {
+            "microjoules": profile.microjoules,
+            "volts": profile.energy_volts,
+            "error_percent": profile.energy_error_percent,
+            "timing": "modelled",
+        },
     }
-    write_atomic(firmware.folder / PROFILE, json.dumps(content, indent=2) + "\n")
 
 
-def _table(firmware: Firmware, board: Board, rows: list[tuple[StepInfo, int]], total: int) -> Table:
+def _table(firmware: Firmware, board: Board, profile: Profile) -> Table:
+    total = profile.cycles
     milliseconds = total * 1000 / board.clock.sysclk_hz
-    table = Table(title=f"{firmware.bench} on {board.title}, modelled: {total:,} cycles, {milliseconds:.3f} ms")
+    title = f"{firmware.bench} on {board.title}, modelled: {total:,} cycles, {milliseconds:.3f} ms"
+    table = Table(title=f"{title} ±{profile.interval_percent:.1f} %")
     table.add_column("operator")
-    for heading in ("MACs", "cycles", "cycles/MAC", "share"):
+    for heading in ("MACs", "cycles", "cycles/MAC", "share", "stalled"):
         table.add_column(heading, justify="right")
-    for step, cycles in rows:
-        per_mac = f"{cycles / step.macs:.2f}" if step.macs else ""
-        share = f"{100 * cycles / total:.1f} %"
-        table.add_row(f"{step.operator} {step.name}", f"{step.macs:,}", f"{cycles:,}", per_mac, share)
+    for layer in profile.layers:
+        step, cycles = layer.step, layer.cycles
+        table.add_row(
+            f"{step.operator} {step.name}",
+            f"{step.macs:,}",
+            f"{cycles:,}",
+            f"{cycles / step.macs:.2f}" if step.macs else "",
+            f"{100 * cycles / total:.1f} %",
+            f"{100 * layer.stalled / cycles:.1f} %" if cycles else "",
+        )
     return table
+
+
+def _function_table(profile: Profile) -> Table:
+    table = Table(title="by function (sampled)")
+    table.add_column("function")
+    for heading in ("cycles", "share"):
+        table.add_column(heading, justify="right")
+    sampled = sum(profile.functions.values())
+    for name, cycles in profile.functions.items():
+        table.add_row(name, f"{cycles:,}", f"{100 * cycles / sampled:.1f} %")
+    return table
+
+
+def _summary(profile: Profile, firmware: Firmware) -> list[str]:
+    stalls = profile.stalls
+    lines = [
+        f"{profile.instructions:,} instructions, {profile.cycles / profile.instructions:.2f} cycles each",
+        f"stalls: {stalls['flash_cycles']:,} cycles for flash ({stalls['code_misses']:,} reads for code,"
+        f" {stalls['data_misses']:,} for data that the caches missed),"
+        f" {stalls['unaligned_cycles']:,} for unaligned accesses",
+    ]
+    if profile.stack_bytes is not None:
+        lines.append(f"stack: {profile.stack_bytes:,} of {firmware.stack_bytes:,} bytes used at most")
+    if profile.microjoules is not None:
+        lines.append(
+            f"energy: {profile.microjoules:,.1f} uJ an inference at {profile.energy_volts:g} V,"
+            f" modelled, ±{profile.energy_error_percent:.0f} %"
+        )
+    return lines

@@ -49,6 +49,7 @@ class VirtualHost:
     instructions: int
     host_seconds: float
     diagnostics: tuple[str, ...]
+    interval_percent: float | None = None  # a modelled time may be off by so much to either side
 
     @property
     def instructions_per_host_second(self) -> float:
@@ -280,6 +281,7 @@ def _virtual(host: VirtualHost | None) -> dict[str, Any] | None:
         "host_seconds": host.host_seconds,
         "instructions_per_host_second": host.instructions_per_host_second,
         "diagnostics": list(host.diagnostics),
+        "modelled_interval_percent": host.interval_percent,
     }
 
 

@@ -51,7 +51,10 @@ class Connection:
     def virtual_host(self) -> VirtualHost | None:
         if self.virtual is None:
             return None
-        return VirtualHost(self.virtual.instructions, self.virtual.host_seconds, self.diagnostics)
+        from virtual.timing.uncertainty import interval_of
+
+        interval = interval_of(self.virtual).worst_percent if self.virtual.timing else None
+        return VirtualHost(self.virtual.instructions, self.virtual.host_seconds, self.diagnostics, interval)
 
 
 def connect(target: Target, choice: PortChoice, *, timing: bool = True) -> Connection:

@@ -56,6 +56,9 @@ def refused(folder: Path, *words: str, **environment: str) -> str:
         (["submission", "--org", "acme"], "error: no archived run of a benchmark on NUCLEO-L4R5ZI; run `invoke bench"),
         (["results", "--run", "2026"], "error: no run '2026'; `invoke results` lists those there are"),
         (["report"], "error: there is no run to report on; `invoke bench` makes one"),
+        (["calibrate", "--image", "a.bin"], "error: --image a.bin needs --bench and --reference-ms"),
+        (["calibrate", "--list", "absent.toml"], "error: cannot read the list of images absent.toml"),
+        (["calibrate", "--flash-read-bytes", "wide"], "error: --flash-read-bytes wide: not an integer"),
     ],
 )
 def test_wrong_words(tmp_path: Path, words: list[str], message: str) -> None:

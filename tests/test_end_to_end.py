@@ -29,6 +29,8 @@ from harness.profile import profile_firmware
 from harness.verify import verify_firmware
 from harness.virtual_port import put_input
 from models.flatbuffer import OperatorSpec, TensorSpec, activation, build_model
+from studies.calibration.comparison import against_published
+from studies.calibration.images import describe, run_image
 from tests.firmware import protocol_cases
 from tests.reference import reference_data
 from tests.virtual.serving import served
@@ -120,15 +122,39 @@ def test_modelled_time_is_the_same_every_time(shipped: Firmware) -> None:
     assert lap() == lap()
 
 
-def test_the_profile_adds_up_to_the_latency(shipped: Firmware) -> None:
-    profile_firmware(shipped, BOARD, quiet())
+def test_the_profile_adds_up_to_the_latency(shipped: Firmware, tmp_path: Path) -> None:
+    profile_firmware(shipped, BOARD, quiet(), picture=tmp_path / "profile.html", trace=tmp_path / "trace.json")
     profile = json.loads((shipped.folder / "profile.json").read_text())
     assert [step["name"] for step in profile["steps"]] == ["FULLY_CONNECTED"] * 10
     cycles = sum(step["cycles"] for step in profile["steps"])
     assert cycles <= profile["cycles"] <= cycles + 200
+    assert sum(profile["functions"].values()) == pytest.approx(profile["cycles"], rel=0.005)
+    assert max(profile["functions"], key=profile["functions"].get).startswith("fully_connected_s8")
+    assert 100 < profile["stack_bytes"] < shipped.stack_bytes
+    seconds, energy = profile["cycles"] / BOARD.clock.sysclk_hz, profile["energy"]
+    amps = energy["microjoules"] * 1e-6 / energy["volts"] / seconds
+    assert 0.020 < amps < 0.026
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert [event["ph"] for event in events] == ["M", *"X" * 11]
+    assert events[1]["dur"] == pytest.approx(seconds * 1e6)
+    page = (tmp_path / "profile.html").read_text()
+    assert page.count("FULLY_CONNECTED") == 10
+    assert "http" not in page and "src=" not in page
     _, device = connect(shipped)
     device.load(bytes(BENCHMARK.input_bytes))
     assert profile["cycles"] == pytest.approx(device.infer(100, 2).elapsed_us / 100 * 120, rel=0.002)
+
+
+def test_a_published_image_is_compared(shipped: Firmware) -> None:
+    """The raw binary, as a vendor would publish it, against a latency that is 10 % off."""
+    _, device = connect(shipped)
+    device.load(bytes(BENCHMARK.input_bytes))
+    latency = device.infer(100, 2).elapsed_us / 100e3
+    result = run_image(describe(shipped.bin, "ad", latency / 1.1, "a test", 8), BOARD)
+    assert (result.vendor, result.hz, result.diagnostics) == ("firmbench", 120_000_000, ())
+    assert against_published(result).error_percent == pytest.approx(10, abs=0.2)
+    with pytest.raises(UserError, match="runs model 'ad01', not kws's"):
+        run_image(describe(shipped.bin, "kws", latency, "a test", 8), BOARD)
 
 
 def test_one_loaded_input_gives_the_same_result_however_often_it_runs(shipped: Firmware) -> None:

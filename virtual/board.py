@@ -21,6 +21,7 @@ from virtual.soc.chip import Pin, Surroundings
 from virtual.soc.diagnostics import Diagnostics
 from virtual.timebase import Timebase
 from virtual.timing.blocks import decode
+from virtual.timing.costs import CORTEX_M4, Costs
 from virtual.timing.instruction import FP
 from virtual.timing.state import NEVER, Field, Flag
 
@@ -55,10 +56,11 @@ class StopReason(enum.Enum):
 class VirtualBoard:
     """One board with one firmware image in its flash. Not thread-safe."""
 
-    def __init__(self, elf: Path, board: Board, *, timing: bool = True) -> None:
+    def __init__(self, elf: Path, board: Board, *, timing: bool = True, costs: Costs = CORTEX_M4) -> None:
         """Load the image and power on.
 
-        Without ``timing`` cycles are instructions, several times faster to run: for results, not for time.
+        Without ``timing`` cycles are instructions, several times faster to run: for results, not for time. ``costs``:
+        the constants of the cycle model.
 
         Raises:
             UserError: the image is unreadable, not for Arm or does not fit; or the board's chip has no model.
@@ -70,7 +72,11 @@ class VirtualBoard:
         family = chip_family(board)
         self._bus = SystemBus()
         self._engine = Engine(
-            tuple(self._regions()), (*family.RANGES, *ALIAS_RANGES, PRIVATE_RANGE), self._bus, timed=timing
+            tuple(self._regions()),
+            (*family.RANGES, *ALIAS_RANGES, PRIVATE_RANGE),
+            self._bus,
+            timed=timing,
+            costs=costs,
         )
         for address, content in family.SYSTEM_MEMORY:
             self._engine.write_memory(address, content)
@@ -410,6 +416,10 @@ class VirtualBoard:
         if name not in self._image.symbols:
             raise UserError(f"{self._elf} has no symbol '{name}'; was it stripped, or is the name misspelled?")
         return self._image.symbols[name]
+
+    def register(self, name: str) -> int:
+        """A core register: R0 to R12, SP, LR, PC."""
+        return self._engine.read(name)
 
     def watch(self, function: str, callback: Callable[[], None]) -> None:
         """Call back each time the function is entered, with `cycles` come up to it.

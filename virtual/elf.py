@@ -1,4 +1,4 @@
-"""Reading a firmware image: what to load where, and its symbols."""
+"""Reading a firmware image, ELF, raw binary or Intel HEX: what to load where, and its symbols."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from common.board import Board
 from common.errors import UserError
+from virtual.raw_image import RAW_FORMATS
 
 REBUILD = "build it again"
 
@@ -30,13 +31,20 @@ class Image:
 
 
 def load_image(path: Path, board: Board) -> Image:
-    """Read an ELF and check that it is complete, for Arm, and fits the board's memories.
+    """Read an image and check that it is complete, for Arm, and fits the board's memories.
+
+    By the file's suffix: `.bin` lies at the start of flash, `.hex` is Intel HEX; everything else is an ELF.
 
     Raises:
         UserError: it is not; the message says by how many bytes a segment misses its memory.
     """
     if not path.is_file():
         raise UserError(f"there is no firmware at {path}; run `invoke build`")
+    if path.suffix in RAW_FORMATS:
+        raw = tuple(Segment(address, data) for address, data in RAW_FORMATS[path.suffix](path, board.flash.origin))
+        for segment in raw:
+            _check_fit(path, board, segment.address, len(segment.data))
+        return Image(raw, {})
     try:
         with path.open("rb") as file:
             elf = ELFFile(file)
@@ -101,3 +109,32 @@ def _symbols(elf: ELFFile) -> dict[str, int]:
                     thumb = symbol["st_info"]["type"] == "STT_FUNC"
                     symbols.setdefault(symbol.name, symbol["st_value"] & ~1 if thumb else symbol["st_value"])
     return symbols
+
+
+@dataclass(frozen=True, order=True)
+class Function:
+    """Code of a name, from ``address`` up to ``end``."""
+
+    address: int
+    end: int
+    name: str
+
+
+def load_functions(path: Path) -> tuple[Function, ...]:
+    """The functions of an ELF by address; one without a size reaches to the next. None for raw images."""
+    if path.suffix in RAW_FORMATS:
+        return ()
+    with path.open("rb") as file:
+        found = {
+            symbol["st_value"] & ~1: (symbol["st_size"], symbol.name)
+            for section in ELFFile(file).iter_sections()
+            if isinstance(section, SymbolTableSection)
+            for symbol in section.iter_symbols()
+            if symbol["st_info"]["type"] == "STT_FUNC" and symbol["st_shndx"] != "SHN_UNDEF"
+        }
+    addresses = sorted(found)
+    following = [*addresses[1:], 1 << 32]
+    return tuple(
+        Function(address, address + found[address][0] if found[address][0] else after, found[address][1])
+        for address, after in zip(addresses, following, strict=True)
+    )

@@ -29,10 +29,15 @@ class FakeBoard:
         self.instructions = 123_456_789
         self.host_seconds = 2.0
         self.diagnostics = ["flash has too few wait states"]
+        self.timing, self.cycles, self.sleep_cycles = timing, 2000, 1000
         FakeBoard.made.append(self)
 
     faults = Faults(boot_text_s=0.0)
     made: ClassVar[list["FakeBoard"]] = []
+
+    def stalls(self) -> dict[str, int]:
+        """Of the 1000 cycles awake, 130 waited for code."""
+        return {"code_misses": 20, "data_misses": 0, "flash_cycles": 130, "unaligned_cycles": 0}
 
     @property
     def seconds(self) -> float:
@@ -100,6 +105,8 @@ def test_full_run_on_the_virtual_board(arguments: dict[str, Any], virtual: type[
     assert saved["device"] == {"name": "fake", "profile": "fake firmware", "model": "ad01"}
     assert saved["virtual"]["instructions_per_host_second"] == pytest.approx(123_456_789 / 2)
     assert saved["virtual"]["diagnostics"] == ["flash has too few wait states"]
+    assert saved["virtual"]["modelled_interval_percent"] == pytest.approx(10.5)
+    assert "±10.5 %" in arguments["console"].export_text(clear=False)
     assert "virtual board: flash has too few wait states" in arguments["console"].export_text()
     (machine,) = virtual.made
     assert machine.elf == firmware.elf

@@ -50,8 +50,8 @@ class Costs:
     fp_dependency: int = 1  # [TRM] operand is the result of the FP instruction just before
 
     exception_entry: int = 12  # [TRM] without wait states
-    exception_exit: int = 10  # [TRM]
-    exception_tail_chain: int = 6  # [TRM] from one handler straight into the next
+    exception_exit: int = 8  # [TRM] 10, of which 2 are the refill of the BX that returns
+    exception_tail_chain: int = 4  # [TRM] from one handler straight into the next: 6, as above
 
     instruction_miss_extra: int = 2  # [fit] beyond the wait states
     data_miss_extra: int = 0  # [fit] beyond the wait states
