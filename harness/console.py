@@ -66,7 +66,7 @@ def results_table(run: Run) -> Table:
     ]
     if setup.virtual is not None:
         if setup.virtual.interval_percent is not None:
-            rows.insert(4, ("of the real chip's, within", f"±{setup.virtual.interval_percent:.1f} %"))
+            rows.insert(4, ("interval of the model", f"±{setup.virtual.interval_percent:.1f} %"))
         rows.append(("speed on this host", f"{setup.virtual.instructions_per_host_second / 1e6:.1f} M instructions/s"))
     if performance.quick:
         rows.append(("quick", "not valid for submission"))

@@ -25,7 +25,7 @@ SRAM2_HANDLER = 0xFF00
 
 @dataclass(frozen=True)
 class CalibrationImage:
-    """``cases_sha256``: of the file of cases it was made from, as the image itself prints it. Files as `Firmware`'s."""
+    """``cases_sha256``: of the file of cases it was made from, as the image itself prints it."""
 
     folder: Path
     cases: tuple[Case, ...]
@@ -34,10 +34,6 @@ class CalibrationImage:
     @property
     def elf(self) -> Path:
         return self.folder / "firmware.elf"
-
-    @property
-    def bin(self) -> Path:
-        return self.folder / "firmware.bin"
 
 
 def build_image(board: Board) -> CalibrationImage:

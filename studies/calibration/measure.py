@@ -69,7 +69,9 @@ def parse(lines: tuple[Line, ...], image: CalibrationImage, name: str) -> Measur
     words = [line.text.split() for line in lines]
     if not words or words[0][:2] != ["calibration", image.cases_sha256[:SHA_DIGITS]]:
         answer = lines[0].text[:60] if lines else "nothing"
-        raise UserError(f"{name} does not run this calibration image (it answered '{answer}'); program {image.bin}")
+        raise UserError(
+            f"{name} does not run this calibration image (it answered '{answer}'); program {image.elf.with_suffix('.bin')}"
+        )
     try:
         read_bytes = int(words[0][2])
         counts = {int(index): (int(few), int(many)) for index, few, many in words[1:]}
