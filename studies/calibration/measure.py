@@ -70,7 +70,8 @@ def parse(lines: tuple[Line, ...], image: CalibrationImage, name: str) -> Measur
     if not words or words[0][:2] != ["calibration", image.cases_sha256[:SHA_DIGITS]]:
         answer = lines[0].text[:60] if lines else "nothing"
         raise UserError(
-            f"{name} does not run this calibration image (it answered '{answer}'); program {image.elf.with_suffix('.bin')}"
+            f"{name} does not run this calibration image (it answered '{answer}');"
+            " program it with `invoke calibrate --flash-first --port ...`"
         )
     try:
         read_bytes = int(words[0][2])
