@@ -13,6 +13,7 @@ BACKUP = range(0x50, 0xD0, 4)
 UNPROTECTED = frozenset({WPR, *BACKUP})
 BYPSHAD, FMT, ALRAE, ALRBE, WUTE, WUTIE = 1 << 5, 1 << 6, 1 << 8, 1 << 9, 1 << 10, 1 << 14
 ALRAWF, ALRBWF, WUTWF, INITS, RSF, INITF, INIT, WUTF = (1 << n for n in (0, 1, 2, 4, 5, 6, 7, 10))
+CLEARABLE = 0x3F20  # RSF and the alarm, wake-up, time-stamp and tamper flags
 KEYS = (0xCA, 0x53)
 FIRST_YEAR = 2000
 
@@ -135,11 +136,12 @@ class Rtc(Peripheral):
             self.registers[TR], self.registers[DR] = self._time_register(), self._date_register()
             self._started = None
             status |= INIT | INITF
-        elif not value & INIT and status & INIT:
+        starts = not value & INIT and bool(status & INIT)
+        if starts:
             status &= ~(INIT | INITF)
+        self.registers[ISR] = status & (value | ~CLEARABLE)  # flags are cleared by zeros
+        if starts:
             self._load()
-        cleared = ~value & 0x3F20  # flags are cleared by zeros
-        self.registers[ISR] = status & ~cleared
 
     def _load(self) -> None:
         """Start the calendar from what was written."""
