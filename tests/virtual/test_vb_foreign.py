@@ -32,9 +32,7 @@ def test_interrupt_driven_uart(boot: Boot) -> None:
     for line in (b"hello", b"a", bytes(range(32, 100))):
         board.send(line + b"\n", baud=115_200)
         assert listen(board, b"\n") == line[::-1] + b"0\n"
-    assert board.diagnostics == (
-        "RCC: HSE was turned on, but the board has no crystal for it; it never gets ready",
-    )
+    assert board.diagnostics == ("RCC: HSE was turned on, but the board has no crystal for it; it never gets ready",)
 
 
 def test_interrupt_driven_uart_at_a_wrong_rate(boot: Boot) -> None:

@@ -47,8 +47,8 @@ class IndependentWatchdog(Peripheral):
                 self._refresh()
         elif self._unlocked and offset in {PR, RLR, WINR}:
             super().write(offset, value & (7 if offset == PR else COUNTER_MASK))
-            if offset == WINR and self.running:
-                self._restart()  # writing the window reloads, too
+            if offset != RLR and self.running:
+                self._restart()  # writing the window reloads; so does, for simplicity, changing the tick
 
     def read(self, offset: int) -> int:
         return 0 if offset == KR else self.peek(offset)
