@@ -252,6 +252,10 @@ class VirtualBoard:
         if outcome.exit is Exit.FETCH_FAULT:
             never = any(outcome.address in region for region in NEVER_EXECUTED)
             core.fault(Fault.EXECUTE_NEVER if never else Fault.FETCH, outcome.pc, outcome.address)
+        elif outcome.exit is Exit.UNDEFINED and self._engine.read_memory(outcome.pc, 2) == SEV:
+            core.send_event()
+            self._engine.advance(1, 1)
+            self._engine.write("PC", outcome.pc + 2 | 1)
         elif outcome.exit in FAULTS:
             core.fault(FAULTS[outcome.exit], outcome.pc, outcome.address)
         elif outcome.exit is Exit.SUPERVISOR_CALL:
