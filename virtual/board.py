@@ -29,7 +29,7 @@ SYSTEM_MEMORY, SYSTEM_MEMORY_SIZE = 0x1FFF_0000, 0x1_0000
 SLICE = 2_000_000  # cycles after which the code is looked at for an endless loop
 QUIET = 50_000  # cycles without event that such a look needs
 LONGEST_BLOCK = 1024  # bytes
-WFE, SEV = b"\x20\xbf", b"\x40\xbf"
+WFE, WFI, SEV = b"\x20\xbf", b"\x30\xbf", b"\x40\xbf"
 FAULTS = {
     Exit.BREAKPOINT: Fault.BREAKPOINT,
     Exit.UNDEFINED: Fault.UNDEFINED,
@@ -252,10 +252,6 @@ class VirtualBoard:
         if outcome.exit is Exit.FETCH_FAULT:
             never = any(outcome.address in region for region in NEVER_EXECUTED)
             core.fault(Fault.EXECUTE_NEVER if never else Fault.FETCH, outcome.pc, outcome.address)
-        elif outcome.exit is Exit.UNDEFINED and self._engine.read_memory(outcome.pc, 2) == SEV:
-            core.send_event()
-            self._engine.advance(1, 1)
-            self._engine.write("PC", outcome.pc + 2 | 1)
         elif outcome.exit in FAULTS:
             core.fault(FAULTS[outcome.exit], outcome.pc, outcome.address)
         elif outcome.exit is Exit.SUPERVISOR_CALL:
@@ -275,7 +271,7 @@ class VirtualBoard:
         before, last = self._engine.read_memory(pc - 4, 2), self._engine.read_memory(pc - 2, 2)
         if last == WFE and (self._core.event or before == SEV):
             self._core.event = False
-        else:
+        elif last in (WFE, WFI):  # else it was YIELD
             self._core.asleep, self._core.waits_for_event = True, last == WFE
 
     def _fp_disabled(self, pc: int) -> None:

@@ -24,6 +24,7 @@ from virtual.timing.state import Field, Flag, Record, Stop, address_of, clear_bl
 NOWHERE = 0xFFFFFFFE  # no code runs here: emulation never ends by reaching it
 EXC_RETURN_FIRST = 0xFFFFFFE0
 THUMB = 1 << 24  # in XPSR
+HINTS = (b"\x20\xbf", b"\x10\xbf")  # WFE, YIELD
 SWI, BREAKPOINT = 2, 7  # interrupt numbers of the engine
 WRITE_ACCESSES = frozenset({unicorn_const.UC_MEM_WRITE_UNMAPPED, unicorn_const.UC_MEM_WRITE_PROT})
 FETCH_ACCESSES = frozenset({unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT})
@@ -300,8 +301,9 @@ class Engine:
         self.state[Field.STOPPED] = Stop.NONE
         self._interrupt = self._fault = self._violation = None
         self._stopped_in_access = undefined = False
+        start = self.read("PC") | 1
         try:
-            self._uc.emu_start(self.read("PC") | 1, until)
+            self._uc.emu_start(start, until)
         except UcError as error:
             if error.errno in {unicorn_const.UC_ERR_INSN_INVALID, unicorn_const.UC_ERR_EXCEPTION}:
                 undefined = True
@@ -310,10 +312,18 @@ class Engine:
         if self._violation is not None:
             self.write("PC", self._violation[0] | 1)
         pc = self.read("PC") & 0xFFFFFFFE
+        if undefined and pc != start & 0xFFFFFFFE and self._is_hint(pc - 2):
+            undefined = False  # WFE and YIELD end emulation like that, with PC behind them
         if self._stopped_in_access:
             pc = self._skip_store(pc)
         self._settle(pc)
         return self._outcome(pc, undefined)
+
+    def _is_hint(self, pc: int) -> bool:
+        try:
+            return self.read_memory(pc, 2) in HINTS
+        except ValueError:
+            return False
 
     def _skip_store(self, pc: int) -> int:
         """Go behind the store that stopped the engine; its access has been carried out."""
