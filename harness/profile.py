@@ -121,7 +121,6 @@ def profile_run(firmware: Firmware, board: Board) -> Profile:
     Raises:
         UserError: the image does not call its kernels in the order of its description.
     """
-    from virtual.elf import load_functions
     from virtual.energy import ChargeMeter, load_current_model
     from virtual.sampling import function_cycles
     from virtual.timing.uncertainty import code_share, interval_of_share
@@ -145,7 +144,6 @@ def profile_run(firmware: Firmware, board: Board) -> Profile:
         port.write(b"infer 1 1%")
         sampled = function_cycles(
             machine,
-            load_functions(firmware.elf),
             lambda: _counts(marks)[1] > ends,
             lambda: _counts(marks) == (starts + 2, ends),
         )

@@ -9,13 +9,16 @@ from common.board import Board
 from common.errors import UserError
 from virtual.bus import ALIAS_RANGES, PRIVATE_RANGE, SystemBus
 from virtual.cortex_m import CortexM, Lockup, PrivateBus
+from virtual.cortex_m.controller import BUS_FAULT, HARD_FAULT, MEMORY_FAULT, NMI, USAGE_FAULT
 from virtual.cortex_m.fault_status import Fault
 from virtual.debug import DebugPort
 from virtual.elf import load_image
 from virtual.engine import Engine, Exit, Outcome, Region
 from virtual.held_signals import HeldSignals
+from virtual.image import Function
 from virtual.panel import Panel
 from virtual.polling import PollDetector
+from virtual.postmortem import Scene, exception_name, post_mortem
 from virtual.soc import chip_family
 from virtual.soc.chip import Pin, Surroundings
 from virtual.soc.diagnostics import Diagnostics
@@ -32,15 +35,21 @@ QUIET = 50_000  # cycles without event that such a look needs
 LONGEST_BLOCK = 1024  # bytes
 LONGEST_HANDLER = 10_000_000  # cycles that exceptions may take before a single step
 BKPT_SIZE = 2
-WFE = b"\x20\xbf"
+WFE, WFI, SEV = b"\x20\xbf", b"\x30\xbf", b"\x40\xbf"
 FAULTS = {
     Exit.BREAKPOINT: Fault.BREAKPOINT,
     Exit.UNDEFINED: Fault.UNDEFINED,
     Exit.INVALID_STATE: Fault.INVALID_STATE,
     Exit.READ_FAULT: Fault.DATA,
     Exit.WRITE_FAULT: Fault.DATA,
-    Exit.FETCH_FAULT: Fault.FETCH,
+    Exit.PROTECTED: Fault.PROTECTION,
+    Exit.DIVISION: Fault.DIVISION,
+    Exit.UNALIGNED: Fault.UNALIGNED,
 }
+FAULT_HANDLERS = frozenset({NMI, HARD_FAULT, MEMORY_FAULT, BUS_FAULT, USAGE_FAULT})
+NEVER_EXECUTED = (range(0x4000_0000, 0x6000_0000), range(0xA000_0000, 0x1_0000_0000))  # Arm DDI0403, B3.1
+STACK_LIMITS = ("__StackLimit", "__stack_limit", "_stack_limit", "_sstack", "__stack_start__")
+ERASED = b"\xff"
 
 
 class StopReason(enum.Enum):
@@ -83,8 +92,18 @@ class VirtualBoard:
         self._diagnostics = Diagnostics()
         self._timebase = Timebase(self._engine, hz=1)
         self._core = CortexM(self._engine, family.IRQS, self._timebase.attend)
-        self._private = PrivateBus(self._core, self._timebase, self._request_reset)
-        self._chip = family.create(board, Surroundings(self._engine, self._core, self._timebase, self._diagnostics))
+        self._private = PrivateBus(self._core, self._timebase, self._request_reset, self._diagnostics.add)
+        self._code_changed = False
+        surroundings = Surroundings(
+            self._engine,
+            self._core,
+            self._timebase,
+            self._diagnostics,
+            request_reset=self._request_reset,
+            code_changed=self._note_code_change,
+            locate=lambda: f"pc {self._image.describe(self._engine.access_pc)}",
+        )
+        self._chip = family.create(board, surroundings)
         self._polls = PollDetector(self._engine, self._timebase)
         self._bus.connect(self._engine, self._private, self._chip, self._timebase, self._polls)
         self._chip.serial.on_transmit = self._transmitted
@@ -98,6 +117,9 @@ class VirtualBoard:
         self.host_seconds = 0.0
         self.sleep_cycles = 0  # of those since power-on
         self.lockup: str | None = None
+        self.post_mortem: str | None = None  # several lines about firmware that stopped for good
+        limits = (self._image.symbols[name] for name in STACK_LIMITS if name in self._image.symbols)
+        self._stack_limit = next(limits, 0)
         self.reset()
 
     def _regions(self) -> list[Region]:
@@ -119,6 +141,9 @@ class VirtualBoard:
         self._output.clear()
         self.host_seconds = 0.0
         self.sleep_cycles = 0
+        self.sleep_cycles = 0
+        self._chip.power_on()
+        self._engine.write_memory(self.board.flash.origin, ERASED * self.board.flash.size)
         for segment in self._image.segments:
             self._engine.write_memory(segment.address, segment.data)
         self._warm_reset()
@@ -126,7 +151,8 @@ class VirtualBoard:
     def _warm_reset(self) -> None:
         """What the reset line does: registers and peripherals, not memory or time."""
         self._reset_requested = self._new_output = False
-        self.lockup = None
+        self.lockup = self.post_mortem = None
+        self._code_changed = False
         self._engine.forget_code()
         self._private.reset()
         self._chip.reset()
@@ -139,6 +165,10 @@ class VirtualBoard:
 
     def _request_reset(self) -> None:
         self._reset_requested = True
+        self._timebase.attend()
+
+    def _note_code_change(self) -> None:
+        self._code_changed = True
         self._timebase.attend()
 
     def run(self, max_cycles: int = NEVER) -> StopReason:
@@ -167,7 +197,7 @@ class VirtualBoard:
                 return run()
         except Lockup as stop:
             self.lockup = str(stop)
-            self._diagnostics.add(f"lockup: {stop}")
+            self._dissect(f"lockup: {stop}")
             return StopReason.LOCKUP
         finally:
             self.host_seconds += time.perf_counter() - started
@@ -180,6 +210,9 @@ class VirtualBoard:
             if self._signals.noted:
                 return StopReason.LIMIT  # the signal's handler runs next
             self._timebase.run_due()
+            if self._code_changed:
+                self._code_changed = False
+                self._engine.forget_code()
             if self._reset_requested:
                 self._warm_reset()
             if self._new_output:
@@ -187,6 +220,7 @@ class VirtualBoard:
             if self._halted:
                 return StopReason.BREAKPOINT
             if self._polls.stuck and not self._core.has_work():
+                self._check_wait()
                 return StopReason.IDLE
             if self.cycles >= limit:
                 return StopReason.LIMIT
@@ -198,6 +232,8 @@ class VirtualBoard:
         """Sleep or execute up to the next event; False when nothing wakes the core."""
         if self._core.asleep and not self._core.has_work():
             if self._timebase.next_cycle() is None:
+                if FAULT_HANDLERS.intersection(self._core.controller.active):
+                    self._dissect("asleep for good inside a fault handler")
                 return False
             self._sleep(limit)
         else:
@@ -239,9 +275,10 @@ class VirtualBoard:
     def _sleep(self, limit: int) -> None:
         event = self._timebase.next_cycle()
         until = limit if event is None else min(limit, event)
-        slept = max(0, until - self.cycles)
-        self.sleep_cycles += slept
-        self._engine.advance(slept)
+        cycles = max(0, until - self.cycles)
+        self._engine.advance(cycles)
+        self._core.sleep_cycles += cycles
+        self.sleep_cycles += cycles
 
     def _execute(self, limit: int) -> None:
         """Run code up to the next event."""
@@ -258,12 +295,33 @@ class VirtualBoard:
         outcome = self._engine.run()
         quiet = self._polls.accesses == accesses and not self._engine.take_seen() & Flag.STORE
         self._handle(outcome)
+        self._check_stack()
         if outcome.exit is Exit.TIME and self.cycles >= end and quiet and not self._core.controller.pending:
             event = self._timebase.next_cycle()
             if event is None or event > self.cycles + QUIET:
                 late = self._polls.look_for_loop()
                 if late is not None:
                     self._handle(late)
+                elif self._core.above_all and self._polls.wait is not None and not self._chip.resets_itself:
+                    self._check_wait()
+
+    def _check_wait(self) -> None:
+        """Raise Lockup when the loop that has been found waits for what cannot come: in a handler that never ends."""
+        wait, active = self._polls.wait, self._core.controller.active
+        if wait is None or wait.address is not None or not active or self._polls.wait_is_over:
+            return
+        number = active[-1]
+        raise Lockup(f"the handler of {exception_name(number)} never ends; it loops at {self._image.describe(wait.pc)}")
+
+    def _check_stack(self) -> None:
+        if self._stack_limit:
+            stack = self._engine.read("MSP")
+            if stack < self._stack_limit:
+                self._diagnostics.add_once(
+                    "stack limit",
+                    f"stack overflow: the main stack reached {stack:#010x}, {self._stack_limit - stack} bytes below "
+                    f"its limit, in {self._image.describe(self._engine.read('PC'))}",
+                )
 
     def _handle(self, outcome: Outcome) -> None:
         core = self._core
@@ -272,6 +330,9 @@ class VirtualBoard:
         elif outcome.exit is Exit.BREAKPOINT and self.debugging:
             self._halted = True
             self._bkpt = outcome.pc
+        elif outcome.exit is Exit.FETCH_FAULT:
+            never = any(outcome.address in region for region in NEVER_EXECUTED)
+            core.fault(Fault.EXECUTE_NEVER if never else Fault.FETCH, outcome.pc, outcome.address)
         elif outcome.exit in FAULTS:
             core.fault(FAULTS[outcome.exit], outcome.pc, outcome.address)
         elif outcome.exit is Exit.SUPERVISOR_CALL:
@@ -288,11 +349,11 @@ class VirtualBoard:
 
     def _fall_asleep(self, pc: int) -> None:
         """WFI sleeps; WFE only when no event was left since the last one."""
-        waits_for_event = self._engine.read_memory(pc - 2, 2) == WFE
-        if waits_for_event and self._core.event:
+        before, last = self._engine.read_memory(pc - 4, 2), self._engine.read_memory(pc - 2, 2)
+        if last == WFE and (self._core.event or before == SEV):
             self._core.event = False
-        else:
-            self._core.asleep = True
+        elif last in (WFE, WFI):  # else it was YIELD
+            self._core.asleep, self._core.waits_for_event = True, last == WFE
 
     def _fp_disabled(self, pc: int) -> None:
         """Run the block up to its first FP instruction, which then faults."""
@@ -324,14 +385,6 @@ class VirtualBoard:
     def breakpoints(self) -> set[int]:
         """Addresses before which a run stops. Change it at will between runs."""
         return self._engine.breakpoints
-
-    def connect(self, pin: str, level: int | None) -> None:
-        """Drive a pin, "C13", from outside; None lets go of it. Raises UserError when there is no such pin."""
-        self._chip.connect(pin, level)
-
-    def pins(self) -> tuple[Pin, ...]:
-        """All pins of the chip as they are."""
-        return self._chip.pins()
 
     # -- serial ---------------------------------------------------------------------------------------------------
 
@@ -370,6 +423,56 @@ class VirtualBoard:
     def baud(self) -> float | None:
         """What the firmware has set its serial port to; None while it is off."""
         return self._chip.serial.baud
+
+    # -- firmware that does not get on ---------------------------------------------------------------------------
+
+    def _dissect(self, headline: str) -> None:
+        """Write the post-mortem, once."""
+        if self.post_mortem is not None:
+            return
+        registers, xpsr = self._core.snapshot(self._engine.read("PC") & ~1)
+        scene = Scene(
+            headline,
+            self.seconds,
+            registers,
+            xpsr,
+            tuple(self._core.controller.active),
+            self._core.faults,
+            self._core.fault_record,
+        )
+        self.post_mortem = post_mortem(scene, self._image, self._engine.read_memory)
+        self._diagnostics.add(self.post_mortem)
+
+    def situation(self) -> str:
+        """What the firmware is doing, in one line: for messages about a device that does not answer."""
+        if self.lockup is not None:
+            return f"the firmware is locked up: {self.lockup}"
+        pc = self._engine.read("PC") & ~1
+        active = self._core.controller.active
+        place = f" in the handler of {exception_name(active[-1])}" if active else ""
+        if self._core.asleep:
+            return f"the firmware sleeps (WFI or WFE) before {self._image.describe(pc)}{place}"
+        wait = self._polls.wait
+        if wait is not None and not self._polls.wait_is_over:
+            seconds = (self.cycles - wait.since) / self.hz
+            polled = "" if wait.address is None else f", polling {self._chip.register_name(wait.address)}"
+            return f"the firmware loops at {self._image.describe(wait.pc)}{place} for {seconds:.3f} s{polled}"
+        return f"the firmware runs at {self._image.describe(pc)}{place}"
+
+    def function_at(self, address: int) -> Function | None:
+        """The function that an address lies in; None where the image does not say."""
+        return self._image.function_at(address)
+
+    # -- what a person does ---------------------------------------------------------------------------------------
+
+    def connect(self, pin: str, level: int | None) -> None:
+        """Drive a pin, "C13", from outside; None lets go of it. Raises UserError when there is no such pin."""
+        self._chip.connect(pin, level)
+        self._timebase.attend()
+
+    def pins(self) -> tuple[Pin, ...]:
+        """All pins of the chip as they are."""
+        return self._chip.pins()
 
     # -- state ----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from virtual.timebase import Timebase
 
 PRIVATE = 0xE000_0000
 PRIVATE_RANGE = (PRIVATE, 0x10_0000)
+VENDOR_DEBUG = range(0xE004_2000, 0xE004_3000)  # the chip's own place on the private bus
 SRAM_ALIAS, SRAM_TARGET = 0x2200_0000, 0x2000_0000
 PERIPHERAL_ALIAS, PERIPHERAL_TARGET = 0x4200_0000, 0x4000_0000
 ALIAS_SIZE = 0x200_0000
@@ -35,7 +36,7 @@ class SystemBus:
 
     def read(self, address: int, size: int) -> int:
         self.timebase.run_due()
-        if address >= PRIVATE:
+        if address >= PRIVATE and address not in VENDOR_DEBUG:
             self.polls.forget()
             return self.private.read(address, size)
         if SRAM_ALIAS <= address < SRAM_ALIAS + ALIAS_SIZE:
@@ -54,7 +55,7 @@ class SystemBus:
     def write(self, address: int, size: int, value: int) -> None:
         self.timebase.run_due()
         self.polls.forget()
-        if address >= PRIVATE:
+        if address >= PRIVATE and address not in VENDOR_DEBUG:
             self.private.write(address, size, value)
         elif SRAM_ALIAS <= address < SRAM_ALIAS + ALIAS_SIZE:
             byte, bit = alias_target(SRAM_ALIAS, SRAM_TARGET, address)
@@ -67,3 +68,9 @@ class SystemBus:
             self.chip.write(word, 4, old & ~(1 << bit) | (value & 1) << bit)
         else:
             self.chip.write(address, size, value)
+
+    def program(self, address: int, size: int, value: int) -> bool:
+        """A store to memory that cannot be written by stores; False when that is a bus fault."""
+        self.timebase.run_due()
+        self.polls.forget()
+        return self.chip.program(address, size, value)

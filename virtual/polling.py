@@ -5,11 +5,23 @@ and the turn took the same time twice; then every further turn is the same until
 therefore changes no cycle count.
 """
 
+from dataclasses import dataclass
+
 from virtual.engine import Engine, Exit, Outcome
 from virtual.timebase import Timebase
 from virtual.timing.state import NEVER, Field, Flag
 
+RECENT = 10_000_000  # cycles
 TURNS = 64  # blocks that a loop without peripheral accesses may have
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A loop that only waits: an instruction in it, the register it polls if any, the cycle since when."""
+
+    pc: int
+    address: int | None
+    since: int
 
 
 class PollDetector:
@@ -21,6 +33,8 @@ class PollDetector:
         self.limit = NEVER
         self.stuck = False
         self.accesses = 0
+        self.wait: Wait | None = None  # the latest
+        self._seen = 0  # when it was last found going on
         self.forget()
 
     def forget(self) -> None:
@@ -43,7 +57,9 @@ class PollDetector:
         else:
             registers = engine.registers()
             if registers == self._registers and period == self._period > 0:
+                self._note(engine.access_pc, address)
                 now += self._skip(now, period, turn)
+                self._seen = now
                 instructions = engine.instructions
             self._registers, self._period = registers, period
         self._cycle, self._instructions = now, instructions
@@ -58,6 +74,17 @@ class PollDetector:
         turns = max(0, (min(event, self.limit) - now - 1) // period)
         self._engine.advance(turns * period, turns * turn)
         return turns * period
+
+    @property
+    def wait_is_over(self) -> bool:
+        """Whether code other than the latest wait has run for longer than such a look takes."""
+        return self.wait is None or self._engine.now - self._seen > RECENT
+
+    def _note(self, pc: int, address: int | None) -> None:
+        self._seen = self._engine.now
+        last = self.wait
+        if last is None or (last.pc, last.address) != (pc, address):
+            self.wait = Wait(pc, address, self._engine.now)
 
     def look_for_loop(self) -> Outcome | None:
         """Between blocks: find out whether the code goes round in registers alone, and if so skip or set ``stuck``.
@@ -76,6 +103,8 @@ class PollDetector:
             if engine.take_seen() & Flag.STORE or self.accesses != accesses:
                 return None
             if engine.registers() == start:
+                self._note(engine.read("PC") & ~1, None)
                 self._skip(engine.now, engine.now - cycle, engine.instructions - instructions)
+                self._seen = engine.now
                 return None
         return None

@@ -4,12 +4,10 @@ The one place that knows how it is found out: slices change no cycle count, so s
 between samples vary in a fixed sequence, so that no loop runs in step with them and two runs give the same.
 """
 
-import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from virtual.board import StopReason, VirtualBoard
-from virtual.elf import Function
 
 PERIOD = 400  # cycles between two samples, on average
 SPREAD = 256
@@ -25,14 +23,11 @@ class FunctionCycles:
     lowest_stack: int
 
 
-def function_cycles(
-    board: VirtualBoard, functions: Sequence[Function], done: Callable[[], bool], counts: Callable[[], bool]
-) -> FunctionCycles:
+def function_cycles(board: VirtualBoard, done: Callable[[], bool], counts: Callable[[], bool]) -> FunctionCycles:
     """Run the board until ``done``, or until it waits for good; count what runs while ``counts``.
 
     The cycles of a slice belong to the function at its end: exact on average.
     """
-    starts = [function.address for function in functions]
     found: dict[str, int] = {}
     samples, lowest, jitter = 0, 0xFFFF_FFFF, 1
     while not done():
@@ -40,9 +35,8 @@ def function_cycles(
         before, counted = board.cycles, counts()
         reason = board.run(PERIOD - SPREAD // 2 + (jitter >> 16) % SPREAD)
         if counted and counts():
-            index = bisect.bisect_right(starts, board.register("PC")) - 1
-            inside = index >= 0 and board.register("PC") < functions[index].end
-            name = functions[index].name if inside else UNKNOWN
+            function = board.function_at(board.register("PC"))
+            name = UNKNOWN if function is None else function.name
             found[name] = found.get(name, 0) + board.cycles - before
             samples += 1
             lowest = min(lowest, board.register("SP"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from common.errors import UserError
 from virtual.board import StopReason, VirtualBoard
 from virtual.soc.serial import decode_line
 
@@ -62,7 +63,11 @@ class VirtualSerial:
         return reason
 
     def read(self, size: int = 1) -> bytes:
-        """Up to ``size`` bytes; fewer when the timeout passes or nothing more can come."""
+        """Up to ``size`` bytes; fewer when the timeout passes or nothing more can come.
+
+        Raises:
+            UserError: the firmware stopped for good and has nothing more to say; the message is its post-mortem.
+        """
         self._check_open()
         self._collect()
         deadline = None if self.timeout is None else self.board.seconds + self.timeout
@@ -72,7 +77,10 @@ class VirtualSerial:
             left = PROGRESS_SECONDS if deadline is None else min(PROGRESS_SECONDS, deadline - now)
             if left <= 0:
                 break
-            if self._advance(left) in {StopReason.IDLE, StopReason.LOCKUP}:
+            reason = self._advance(left)
+            if reason is StopReason.LOCKUP and not self._buffer:
+                raise UserError(self.board.post_mortem or "the firmware is locked up")
+            if reason in {StopReason.IDLE, StopReason.LOCKUP}:
                 break
             if self.progress is not None and self.board.seconds >= next_report:
                 next_report = self.board.seconds + PROGRESS_SECONDS

@@ -15,6 +15,8 @@ class Cycles(Protocol):
 
     def stop_no_later_than(self, cycle: int) -> None: ...
 
+    def advance(self, cycles: int) -> None: ...
+
 
 @dataclass(order=True)
 class Event:
@@ -82,6 +84,10 @@ class Timebase:
     def attend(self) -> None:
         """Have the core look at its exceptions as soon as the present block ends."""
         self._cycles.stop_no_later_than(0)
+
+    def stall_until(self, cycle: int) -> None:
+        """Hold the core up to a cycle: what it waits for is not there before."""
+        self._cycles.advance(max(0, cycle - self.now))
 
     def next_cycle(self) -> int | None:
         """When the next event is due; None when nothing is planned."""

@@ -70,8 +70,9 @@ def test_fault_in_hard_fault_locks_up(boot: Boot) -> None:
 def test_stack_outside_memory_locks_up(boot: Boot) -> None:
     board = boot("faults", '-DFAULT="nop"', "-DSTACK=0x10")
     assert board.run(10_000_000) is StopReason.LOCKUP
-    assert board.lockup is not None
-    assert "stack" in board.lockup
+    assert board.post_mortem is not None
+    assert "STKERR" in board.post_mortem
+    assert "UNDEFINSTR" in board.post_mortem
 
 
 DIAGNOSES = {
@@ -85,7 +86,15 @@ DIAGNOSES = {
     ),
     "not ready": ("RCC_CFGR = 3;", "switch to source 3, which is not ready"),
     "no crystal": ("RCC_CR |= 1u << 16;", "no crystal"),
-    "unmodelled": ("REG(0x40020008) = 1;", "DMA1 is not modelled"),
+    "unmodelled": (
+        "RCC_APB1ENR1 |= 1u << 21; REG(0x40005400) = 1;",
+        "I2C1 CR1 at 0x40005400 written by pc 0x08000",
+    ),
+    "reserved": ("(void)REG(0x40018000);", "0x40018000 is reserved in the memory map; read by pc"),
+    "wrong key": ("REG(0x40022008) = 1;", "FLASH: a wrong key"),
+    "backup domain": ("RCC_APB1ENR1 |= 1u << 28; REG(0x40021090) = 1;", "BDCR was written while PWR_CR1.DBP"),
+    "no 48 MHz": ("RCC_AHB2ENR |= 1u << 18; REG(0x50060800) = 4; (void)REG(0x50060804);", "RNG: it is on, but"),
+    "debug register": ("REG(0xE0001028) = 5;", "DWT comparators"),
 }
 
 

@@ -125,6 +125,9 @@ class Counter:
     def stop_no_later_than(self, cycle: int) -> None:
         self.stop = min(self.stop, cycle)
 
+    def advance(self, cycles: int) -> None:
+        self.now += cycles
+
 
 def test_events_keep_their_time_when_the_clock_changes() -> None:
     counter = Counter()

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.virtual.conftest import Boot, Build, run_until_idle
-from virtual.elf import load_functions
+from tests.virtual.conftest import Boot, run_until_idle
 from virtual.sampling import function_cycles
 
 TEXT = """
@@ -33,10 +32,9 @@ int main(void) {
 """
 
 
-def test_shares_follow_the_cycles(boot: Boot, build: Build) -> None:
+def test_shares_follow_the_cycles(boot: Boot) -> None:
     board = boot("sampled", text=TEXT)
-    functions = load_functions(build("sampled", text=TEXT))
-    found = function_cycles(board, functions, lambda: False, lambda: True)
+    found = function_cycles(board, lambda: False, lambda: True)
     lean, rich = 30_000 * 3, 30_000 * 9
     assert found.cycles["lean"] == pytest.approx(lean, rel=0.02)
     assert found.cycles["rich"] == pytest.approx(rich, rel=0.02)
@@ -45,8 +43,8 @@ def test_shares_follow_the_cycles(boot: Boot, build: Build) -> None:
     assert found.lowest_stack > 0x2000_0000
 
 
-def test_sampling_changes_no_count(boot: Boot, build: Build) -> None:
+def test_sampling_changes_no_count(boot: Boot) -> None:
     plain, sampled = boot("sampled", text=TEXT), boot("sampled", text=TEXT)
     run_until_idle(plain)
-    function_cycles(sampled, load_functions(build("sampled", text=TEXT)), lambda: False, lambda: True)
+    function_cycles(sampled, lambda: False, lambda: True)
     assert (sampled.cycles, sampled.instructions) == (plain.cycles, plain.instructions)

@@ -2,9 +2,19 @@
 
 from collections.abc import Callable
 
-from virtual.cortex_m.controller import BUS_FAULT, FIRST_IRQ, MEMORY_FAULT, NMI, PEND_SV, SYSTICK, USAGE_FAULT
+from virtual.cortex_m.controller import (
+    BUS_FAULT,
+    FIRST_IRQ,
+    MEMORY_FAULT,
+    NMI,
+    PEND_SV,
+    SUPERVISOR_CALL,
+    SYSTICK,
+    USAGE_FAULT,
+)
 from virtual.cortex_m.core import CortexM
 from virtual.cortex_m.counters import CycleCounter, SysTick
+from virtual.cortex_m.mpu import Mpu
 from virtual.timebase import Timebase
 from virtual.timing.state import Field
 
@@ -12,11 +22,21 @@ CPUID_R0P1 = 0x410FC241
 VECTKEY, VECTKEYSTAT = 0x05FA, 0xFA05
 SYSRESETREQ = 1 << 2
 CCR_RESET = 0x200  # STKALIGN
+UNALIGN_TRP, DIV_0_TRP = 1 << 3, 1 << 4
 FPCCR_RESET = 0xC000_0000
 TRCENA = 1 << 24
-FAULT_ENABLES = {16: MEMORY_FAULT, 17: BUS_FAULT, 18: USAGE_FAULT}  # bits of SHCSR
+# Bits of SHCSR.
+ACTIVE_BITS = {0: MEMORY_FAULT, 1: BUS_FAULT, 3: USAGE_FAULT, 7: SUPERVISOR_CALL, 10: PEND_SV, 11: SYSTICK}
+PENDING_BITS = {12: USAGE_FAULT, 13: MEMORY_FAULT, 14: BUS_FAULT, 15: SUPERVISOR_CALL}
+FAULT_ENABLES = {16: MEMORY_FAULT, 17: BUS_FAULT, 18: USAGE_FAULT}
 
+ITM_PORTS = range(0xE000_0000, 0xE000_0080)
 DWT_CTRL, DWT_CYCCNT = 0xE000_1000, 0xE000_1004
+EXCCNT, SLEEPCNT, PCSR = 0xE000_100C, 0xE000_1010, 0xE000_101C
+PIPELINE_COUNTERS = 1 << 17 | 1 << 20 | 1 << 21  # DWT_CTRL: CPIEVTENA, LSUEVTENA, FOLDEVTENA
+WATCHPOINTS = range(0xE000_1028, 0xE000_1060, 0x10)  # DWT_FUNCTIONn
+WATCH_REGISTERS = range(0xE000_1020, 0xE000_1060)
+FPB_CTRL, DHCSR = 0xE000_2000, 0xE000_EDF0
 ICTR = 0xE000_E004
 SYST = range(0xE000_E010, 0xE000_E020)
 ISER, ICER, ISPR, ICPR, IABR = 0xE000_E100, 0xE000_E180, 0xE000_E200, 0xE000_E280, 0xE000_E300
@@ -24,15 +44,32 @@ IPR = range(0xE000_E400, 0xE000_E4F0)
 CPUID, ICSR, VTOR, AIRCR, SCR, CCR = (0xE000_ED00 + 4 * n for n in range(6))
 SHPR = range(0xE000_ED18, 0xE000_ED24)
 SHCSR, CFSR, HFSR, MMFAR, BFAR = 0xE000_ED24, 0xE000_ED28, 0xE000_ED2C, 0xE000_ED34, 0xE000_ED38
-CPACR, MPU_TYPE, DEMCR, STIR, FPCCR = 0xE000_ED88, 0xE000_ED90, 0xE000_EDFC, 0xE000_EF00, 0xE000_EF34
-PLAIN_RESET = {CCR: CCR_RESET, FPCCR: FPCCR_RESET, MPU_TYPE: 0x800, DWT_CTRL: 0x4000_0000}
+CPACR, DEMCR, STIR, FPCCR = 0xE000_ED88, 0xE000_EDFC, 0xE000_EF00, 0xE000_EF34
+MPU = range(0xE000_ED90, 0xE000_EDBC)
+SYSTICK_CALIB = 0xE000_E01C
+SYSTICK_CALIBRATION = 1 << 30 | 14_999  # 1 ms of HCLK / 8 at 120 MHz (RM0432, 16.1), inexact
+PLAIN_RESET = {FPCCR: FPCCR_RESET, DWT_CTRL: 0x4000_0000, FPB_CTRL: 0x260}
+# What may be used without being modelled: trace output, identification.
+HARMLESS = (
+    range(0xE000_0000, 0xE000_1000),  # ITM
+    range(0xE000_1FB0, 0xE000_2000),  # DWT: lock access, identification
+    range(0xE000_2000, 0xE000_3000),  # FPB: no breakpoint is ever hit
+    range(0xE000_ED00, 0xE000_F000),  # SCB and debug registers that only store
+    range(0xE004_0000, 0xE004_2000),  # TPIU, ETM
+    range(0xE00F_F000, 0xE010_0000),  # ROM table
+)
 
 
 class PrivateBus:
     """Registers by absolute address, 32 bits wide; narrower accesses work on the word around them."""
 
-    def __init__(self, core: CortexM, timebase: Timebase, request_reset: Callable[[], None]) -> None:
+    def __init__(
+        self, core: CortexM, timebase: Timebase, request_reset: Callable[[], None], report: Callable[[str], None]
+    ) -> None:
+        """``report`` takes messages about what is not modelled."""
         self._core = core
+        self._report = report
+        self.mpu = Mpu()
         self._timebase = timebase
         self._request_reset = request_reset
         self.systick = SysTick(timebase, lambda: core.pend(SYSTICK))
@@ -50,6 +87,12 @@ class PrivateBus:
             HFSR: lambda: core.faults.hfsr,
             MMFAR: lambda: core.faults.mmfar,
             BFAR: lambda: core.faults.bfar,
+            CCR: lambda: core.configuration,
+            FPCCR: lambda: core.fp_context_control,
+            SLEEPCNT: lambda: core.sleep_cycles & 0xFF,
+            PCSR: lambda: core.engine.access_pc,
+            EXCCNT: lambda: core.exception_cycles & 0xFF,
+            SYSTICK_CALIB: lambda: SYSTICK_CALIBRATION,
         }
         self._writers: dict[int, Callable[[int], None]] = {
             DWT_CTRL: self._write_dwt_control,
@@ -62,6 +105,8 @@ class PrivateBus:
             HFSR: self._clear_hfsr,
             CPACR: self._write_cpacr,
             DEMCR: self._write_demcr,
+            CCR: self._write_ccr,
+            FPCCR: self._write_fpccr,
             STIR: lambda value: core.pend(FIRST_IRQ + (value & 0x1FF)),
         }
 
@@ -69,6 +114,10 @@ class PrivateBus:
         self._plain = dict(PLAIN_RESET)
         self.systick.reset()
         self.cycle_counter.reset()
+        self.mpu.reset()
+        self._write_ccr(CCR_RESET)
+        self._write_fpccr(FPCCR_RESET)
+        self._protect()
         self._core.engine.state[Field.FP_ENABLED] = 0
 
     # -- access ---------------------------------------------------------------------------------------------------
@@ -89,6 +138,10 @@ class PrivateBus:
         if address in self._readers:
             return self._readers[address]()
         controller = self._core.controller
+        if address in ITM_PORTS:
+            return 1  # room for more
+        if address in MPU:
+            return self.mpu.read(address - MPU.start)
         if address in SYST:
             return self.systick.read(address - SYST.start)
         if address in IPR or address in SHPR:
@@ -97,11 +150,19 @@ class PrivateBus:
             sets = {0: controller.enabled, 1: controller.enabled, 2: controller.pending, 3: controller.pending}
             kind = (address - ISER) // 0x80
             return self._irq_bits(sets.get(kind, set(controller.active)), address)
+        self._check_modelled(address)
         return self._plain.get(address, 0)
+
+    def _check_modelled(self, address: int) -> None:
+        if address not in PLAIN_RESET and not any(address in place for place in HARMLESS):
+            self._report(f"private peripheral register {address:#010x} is not modelled")
 
     def _write_word(self, address: int, value: int) -> None:
         if address in self._writers:
             self._writers[address](value)
+        elif address in MPU:
+            self.mpu.write(address - MPU.start, value)
+            self._protect()
         elif address in SYST:
             self.systick.write(address - SYST.start, value)
         elif address in IPR or address in SHPR:
@@ -111,7 +172,11 @@ class PrivateBus:
             self._timebase.attend()
         elif ISER <= address < IABR:
             self._write_irqs(address, value)
-        elif address >= IABR:
+        elif address not in ITM_PORTS:
+            if address in WATCHPOINTS and value & 0xF:
+                self._report("DWT comparators (watchpoints) are not modelled")
+            elif address not in WATCH_REGISTERS:
+                self._check_modelled(address)
             self._plain[address] = value
 
     # -- NVIC -----------------------------------------------------------------------------------------------------
@@ -183,7 +248,10 @@ class PrivateBus:
 
     def _read_shcsr(self) -> int:
         enabled = self._core.controller.enabled
-        return sum(1 << bit for bit, number in FAULT_ENABLES.items() if number in enabled)
+        controller = self._core.controller
+        value = sum(1 << bit for bit, number in FAULT_ENABLES.items() if number in enabled)
+        value |= sum(1 << bit for bit, number in ACTIVE_BITS.items() if number in controller.active)
+        return value | sum(1 << bit for bit, number in PENDING_BITS.items() if number in controller.pending)
 
     def _write_shcsr(self, value: int) -> None:
         enabled = self._core.controller.enabled
@@ -203,6 +271,18 @@ class PrivateBus:
         self._plain[CPACR] = value & 0x00F0_0000
         self._core.engine.state[Field.FP_ENABLED] = int(value >> 20 & 0xF == 0xF)
 
+    def _write_ccr(self, value: int) -> None:
+        self._core.configuration = value & 0x31B
+        self._core.engine.set_traps(unaligned=bool(value & UNALIGN_TRP), division=bool(value & DIV_0_TRP))
+
+    def _write_fpccr(self, value: int) -> None:
+        """Lazy stacking is not put off: the registers are saved at once, which programs cannot tell apart."""
+        self._core.fp_context_control = value & 0xC000_017A
+
+    def _protect(self) -> None:
+        """What the MPU forbids."""
+        self._core.set_protection(self.mpu)
+
     # -- debug ----------------------------------------------------------------------------------------------------
 
     def _write_demcr(self, value: int) -> None:
@@ -211,4 +291,6 @@ class PrivateBus:
 
     def _write_dwt_control(self, value: int) -> None:
         self._plain[DWT_CTRL] = PLAIN_RESET[DWT_CTRL] | value & 0x0FFF_FFFF
+        if value & PIPELINE_COUNTERS:
+            self._report("DWT counters CPICNT, LSUCNT and FOLDCNT are not modelled")
         self.cycle_counter.set_enabled(bool(value & 1))

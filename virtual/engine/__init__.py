@@ -6,7 +6,7 @@ Unicorn is licensed under the GPL version 2; it is an installed dependency and n
 import ctypes
 import enum
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ NOWHERE = 0xFFFFFFFE  # no code runs here: emulation never ends by reaching it
 EXC_RETURN_FIRST = 0xFFFFFFE0
 THUMB = 1 << 24  # in XPSR
 SLEEPERS = (b"\x20\xbf", b"\x30\xbf")  # WFE, WFI
+HINTS = (b"\x20\xbf", b"\x10\xbf")  # WFE, YIELD
 SWI, BREAKPOINT = 2, 7  # interrupt numbers of the engine
 WRITE_ACCESSES = frozenset({unicorn_const.UC_MEM_WRITE_UNMAPPED, unicorn_const.UC_MEM_WRITE_PROT})
 FETCH_ACCESSES = frozenset({unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT})
@@ -46,6 +47,9 @@ class Exit(enum.Enum):
     READ_FAULT = enum.auto()
     WRITE_FAULT = enum.auto()
     FETCH_FAULT = enum.auto()
+    PROTECTED = enum.auto()  # a data access in a guarded span
+    DIVISION = enum.auto()  # by zero, with that trap on
+    UNALIGNED = enum.auto()  # an access that must be aligned, or any with that trap on
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,29 @@ class Region:
     system_bus: bool = False
 
 
+class Span(Protocol):
+    """Addresses whose accesses are to be asked about."""
+
+    @property
+    def first(self) -> int: ...
+    @property
+    def last(self) -> int: ...
+    @property
+    def no_read(self) -> bool: ...
+    @property
+    def no_write(self) -> bool: ...
+
+
 class Bus(Protocol):
     """Where accesses outside the memories go; sizes are 1, 2 or 4 bytes."""
 
     def read(self, address: int, size: int) -> int: ...
 
     def write(self, address: int, size: int, value: int) -> None: ...
+
+    def program(self, address: int, size: int, value: int) -> bool:
+        """A store to memory that is not writable: whether it was taken care of, else it faults."""
+        ...
 
 
 def native_address(function: Any) -> int:
@@ -104,6 +125,8 @@ class Engine:
         self._armed: frozenset[int] = frozenset()
         self._interrupt: int | None = None
         self._fault: tuple[int, int] | None = None
+        self._guards: list[int] = []
+        self._violation: tuple[int, int] | None = None
         self._uc = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
         self._uc.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_M4)
         self._registers = Registers(self._uc._uch)
@@ -145,6 +168,14 @@ class Engine:
         except UcError as error:
             raise ValueError(f"{len(data)} bytes at {address:#010x} are not memory") from error
 
+    def is_writable(self, address: int) -> bool:
+        """Whether stores to the address reach memory."""
+        return any(
+            region.writable and origin is not None and origin <= address < origin + region.size
+            for region in self._regions
+            for origin in (region.origin, region.alias)
+        )
+
     def read(self, register: str) -> int:
         return self._registers.read(register)
 
@@ -163,6 +194,24 @@ class Engine:
     def registers(self) -> tuple[int, ...]:
         """Everything that decides how the core goes on, memory aside."""
         return self._registers.read_all((*CORE_REGISTERS, "XPSR"))
+
+    def guard(self, spans: Sequence[Span], violated: Callable[[int, bool], bool]) -> None:
+        """Ask ``violated(address, write)`` about data accesses in spans; on True the run ends with PROTECTED."""
+        for handle in self._guards:
+            self._uc.hook_del(handle)
+
+        def on_access(uc: Any, kind: int, address: int, _: int, __: int, ___: Any) -> None:
+            if violated(address, kind == unicorn_const.UC_MEM_WRITE) and self._violation is None:
+                self._violation = (self.read("PC"), address)
+                uc.emu_stop()
+
+        self._guards = []
+        for span in spans:
+            kinds = unicorn_const.UC_HOOK_MEM_READ * span.no_read | unicorn_const.UC_HOOK_MEM_WRITE * span.no_write
+            self._guards.append(self._uc.hook_add(kinds, on_access, begin=span.first, end=span.last))
+
+    def set_traps(self, *, unaligned: bool, division: bool) -> None:
+        """CCR's traps, which this engine does not have."""
 
     def clear_memory(self) -> None:
         for region in self._regions:
@@ -284,20 +333,31 @@ class Engine:
 
     def _run(self, until: int) -> Outcome:
         self.state[Field.STOPPED] = Stop.NONE
-        self._interrupt = self._fault = None
+        self._interrupt = self._fault = self._violation = None
         self._stopped_in_access = undefined = False
+        start = self.read("PC") | 1
         try:
-            self._uc.emu_start(self.read("PC") | 1, until)
+            self._uc.emu_start(start, until)
         except UcError as error:
             if error.errno in {unicorn_const.UC_ERR_INSN_INVALID, unicorn_const.UC_ERR_EXCEPTION}:
                 undefined = True
             elif self._fault is None:
                 raise
+        if self._violation is not None:
+            self.write("PC", self._violation[0] | 1)
         pc = self.read("PC") & 0xFFFFFFFE
+        if undefined and pc != start & 0xFFFFFFFE and self._is_hint(pc - 2):
+            undefined = False  # WFE and YIELD end emulation like that, with PC behind them
         if self._stopped_in_access:
             pc = self._skip_store(pc)
         self._settle(pc)
         return self._outcome(pc, undefined)
+
+    def _is_hint(self, pc: int) -> bool:
+        try:
+            return self.read_memory(pc, 2) in HINTS
+        except ValueError:
+            return False
 
     def _skip_store(self, pc: int) -> int:
         """Go behind the store that stopped the engine; its access has been carried out."""
@@ -306,6 +366,8 @@ class Engine:
         return self.read("PC") & 0xFFFFFFFE
 
     def _outcome(self, pc: int, undefined: bool) -> Outcome:
+        if self._violation is not None:
+            return Outcome(Exit.PROTECTED, pc, self._violation[1])
         if self._fault is not None:
             kind, address = self._fault
             if kind in FETCH_ACCESSES:
@@ -393,9 +455,19 @@ class Engine:
         self._interrupt = number
         uc.emu_stop()
 
-    def _on_invalid(self, _: Any, kind: int, address: int, __: int, ___: int, ____: Any) -> bool:
+    def _on_invalid(self, _: Any, kind: int, address: int, size: int, value: int, __: Any) -> bool:
+        if kind == unicorn_const.UC_MEM_WRITE_PROT and self._program(address, size, value & (1 << 8 * size) - 1):
+            return True  # the engine drops the store and goes on
         self._fault = (kind, address)
         return False
+
+    def _program(self, address: int, size: int, value: int) -> bool:
+        self.state[Field.ACCESS_PC] = self.read("PC")
+        self._in_access = True
+        try:
+            return self._bus.program(address, size, value)
+        finally:
+            self._in_access = False
 
     def _on_read(self, _: Any, offset: int, size: int, origin: int) -> int:
         self._in_access = True

@@ -1,5 +1,6 @@
 """What the virtual board expects of a chip family, and what the chip gets from the board."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,12 +13,19 @@ from virtual.timebase import Timebase
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The board around a chip's peripherals."""
+    """The board around a chip's peripherals.
+
+    ``request_reset`` resets the chip, memory kept; ``code_changed`` says that memory with code in it was changed other
+    than by stores; ``locate`` names the instruction of the present access.
+    """
 
     engine: Engine
     core: CortexM
     timebase: Timebase
     diagnostics: Diagnostics
+    request_reset: Callable[[], None]
+    code_changed: Callable[[], None]
+    locate: Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -42,14 +50,31 @@ class Chip(Protocol):
         """The voltage range and mode in the manual's words, for the current it draws."""
         ...
 
+    def power_on(self) -> None:
+        """Bring what outlives a reset to its first state; ``reset`` follows."""
+        ...
+
     def reset(self) -> None: ...
+
+    @property
+    def resets_itself(self) -> bool:
+        """Whether a watchdog runs."""
+        ...
 
     def read(self, address: int, size: int) -> int: ...
 
     def write(self, address: int, size: int, value: int) -> None: ...
 
+    def program(self, address: int, size: int, value: int) -> bool:
+        """A store to flash; False when that is a bus fault."""
+        ...
+
     def is_steady(self, address: int) -> bool:
         """Whether a register only changes by an event of the timebase or a write, so that polling it may be skipped."""
+        ...
+
+    def register_name(self, address: int) -> str:
+        """ "LPUART1 ISR"; the bare address where there is no register."""
         ...
 
     def connect(self, pin: str, level: int | None) -> None:

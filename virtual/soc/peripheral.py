@@ -9,19 +9,20 @@ WORD = 0xFFFFFFFF
 class Peripheral:
     """A register file; subclasses give registers a life by overriding ``read`` and ``write``.
 
-    Offsets are multiples of 4; the bus merges narrower accesses. ``size`` is the bytes of the address range.
+    Offsets are multiples of 4; the bus merges narrower accesses.
     """
 
     RESET: ClassVar[Mapping[int, int]] = {}
-    size = 0x400
 
-    def __init__(self, name: str, base: int) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.base = base
         self.registers: dict[int, int] = {}
 
     def reset(self) -> None:
         self.registers = dict(self.RESET)
+
+    def power_on(self) -> None:
+        """Bring what outlives a reset (backup domain, flags of the reset's cause) to its first state."""
 
     def peek(self, offset: int) -> int:
         """The stored value, without side effects."""

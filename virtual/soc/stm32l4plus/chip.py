@@ -1,66 +1,97 @@
 """STM32L4+: the peripherals put together on their buses."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from common.board import Board
 from common.errors import UserError
 from virtual.soc.chip import Pin, Surroundings
 from virtual.soc.peripheral import Peripheral
+from virtual.soc.register_table import PAGE_SHIFT, Block
 from virtual.soc.serial import SerialDevice
+from virtual.soc.stm32l4plus.adc import Adc
 from virtual.soc.stm32l4plus.clocks import Clocks
 from virtual.soc.stm32l4plus.crc import Crc
+from virtual.soc.stm32l4plus.dbgmcu import Dbgmcu
+from virtual.soc.stm32l4plus.dma import CHANNELS, Dma, DmaMux, Memory
+from virtual.soc.stm32l4plus.flash import FlashInterface
 from virtual.soc.stm32l4plus.gpio import MODES, Gpio
+from virtual.soc.stm32l4plus.lptim import LowPowerTimer
 from virtual.soc.stm32l4plus.memory_map import (
-    CRC_GATE,
-    FLASH_GATE,
+    ADC_IRQ,
+    ADC_REQUEST,
+    DMA_IRQS,
+    EXTI_IRQS,
+    EXTI_RTC_WAKEUP,
+    FLASH_IRQ,
     GPIO_INPUTS,
-    GPIO_PORTS,
-    PWR_GATE,
-    QUIET,
+    LPTIM_IRQS,
+    LPTIM_SELECTORS,
+    PORTS,
+    RANGES,
+    RCC_IRQ,
+    REGISTERS,
+    RNG_IRQ,
     SERIAL_PORTS,
     TIMERS,
-    UNMODELLED,
-    Gate,
+    WWDG_IRQ,
     SerialPort,
     TimerPort,
 )
-from virtual.soc.stm32l4plus.power import FlashInterface, Pwr
-from virtual.soc.stm32l4plus.rcc import Rcc
+from virtual.soc.stm32l4plus.power import Pwr
+from virtual.soc.stm32l4plus.rcc import IWDGRSTF, OBLRSTF, WWDGRSTF, Rcc
+from virtual.soc.stm32l4plus.rng import Rng
+from virtual.soc.stm32l4plus.rtc import Rtc
+from virtual.soc.stm32l4plus.syscfg import Exti, Syscfg
 from virtual.soc.stm32l4plus.timer import Timer
 from virtual.soc.stm32l4plus.usart import Usart
+from virtual.soc.stm32l4plus.watchdogs import IndependentWatchdog, WindowWatchdog
 
-PAGE_SHIFT = 10  # every peripheral has its own KiB
 PINS = 16  # of a port
-RSTR_TO_ENR = 0x48 - 0x28
+P = TypeVar("P", bound=Peripheral)
 
 
 class Stm32L4Plus:
     """The chip's peripherals; see ``virtual.soc.chip.Chip``."""
 
     def __init__(self, board: Board, surroundings: Surroundings) -> None:
+        if board.serial.upper() not in {port.name for port in SERIAL_PORTS}:
+            known = ", ".join(port.name.lower() for port in SERIAL_PORTS)
+            raise UserError(f"board {board.name}: serial '{board.serial}' is none of {known}")
+        self._engine = surroundings.engine
         self._timebase = surroundings.timebase
         self._diagnostics = surroundings.diagnostics
         self._core = surroundings.core
-        self._pages: dict[int, Peripheral] = {}
-        self._gates: dict[int, Gate] = {}
-        self.rcc = Rcc(self._diagnostics)
-        self.pwr = Pwr()
-        self.flash = FlashInterface(surroundings.engine, board.clock.flash_read_bytes)
-        self.gpio = {letter: Gpio(letter, base, GPIO_INPUTS.get(letter, 0)) for letter, (base, _) in GPIO_PORTS.items()}
-        self._add(self.rcc, None)
-        self._add(self.pwr, PWR_GATE)
-        self._add(self.flash, FLASH_GATE)
-        self._add(Crc(), CRC_GATE)
-        for letter, (_, gate) in GPIO_PORTS.items():
-            self._add(self.gpio[letter], gate)
+        self._locate = surroundings.locate
+        self._request_reset = surroundings.request_reset
+        self._flash = board.flash
+        self._sram2 = next((memory for memory in board.memories if memory.name == "sram2"), None)
+        self._requesting: dict[int, set[object]] = {}
+        self._peripherals: dict[str, Peripheral] = {}
+        self.pwr = self._add(Pwr())
+        self.rcc = self._add(Rcc(self._diagnostics, self._line(RCC_IRQ), lambda: self.pwr.backup_writable))
+        self.flash = self._add(
+            FlashInterface(
+                surroundings.engine,
+                self._timebase,
+                self._diagnostics,
+                origin=board.flash.origin,
+                size=board.flash.size,
+                read_bytes=board.clock.flash_read_bytes,
+                interrupt=self._line(FLASH_IRQ),
+                code_changed=surroundings.code_changed,
+                reload=lambda: self._reset_by(OBLRSTF),
+            )
+        )
+        self._add_pins()
+        self._add_dma()
         for timer in TIMERS:
-            self._add(self._timer(timer), timer.gate)
-        self._ports = {port.name: self._usart(port) for port in SERIAL_PORTS}
-        for base, name in UNMODELLED.items():
-            self._pages[base >> PAGE_SHIFT] = Peripheral(name, base)
-        if board.serial not in self._ports:
-            raise UserError(f"board {board.name}: serial '{board.serial}' is none of {', '.join(self._ports)}")
-        self.serial: SerialDevice = self._ports[board.serial]
+            self._add(self._timer(timer))
+        for name, irq in LPTIM_IRQS.items():
+            self._add(self._lptim(name, irq))
+        ports = {port.name: self._add(self._usart(port)) for port in SERIAL_PORTS}
+        self.serial: SerialDevice = ports[board.serial.upper()]
+        self._add_others()
         self.rcc.before_change = self._before_clock_change
         self.rcc.on_change = self._clock_changed
         self.rcc.on_reset_peripheral = self._reset_peripherals
@@ -69,56 +100,270 @@ class Stm32L4Plus:
 
     # -- construction ---------------------------------------------------------------------------------------------
 
-    def _add(self, peripheral: Peripheral, gate: Gate | None) -> None:
-        page = peripheral.base >> PAGE_SHIFT
-        self._pages[page] = peripheral
-        if gate is not None:
-            self._gates[page] = gate
+    def _add(self, peripheral: P) -> P:
+        self._peripherals[peripheral.name] = peripheral
+        return peripheral
 
     def _line(self, irq: int) -> Callable[[bool], None]:
-        return lambda high: self._core.set_line(irq, high)
+        """A source of an interrupt; sources that share one are or-ed."""
+        requesting = self._requesting.setdefault(irq, set())
+        source = object()
+
+        def drive(high: bool) -> None:
+            if high:
+                requesting.add(source)
+            else:
+                requesting.discard(source)
+            self._core.set_line(irq, bool(requesting))
+
+        return drive
+
+    def _add_pins(self) -> None:
+        self.syscfg = self._add(Syscfg(self._diagnostics, self._erase_sram2))
+        lines = {irq: self._line(irq) for irq in EXTI_IRQS.values()}
+        self.exti = self._add(Exti(EXTI_IRQS, lambda irq, high: lines[irq](high), self._core.send_event))
+        self.gpio = {letter: self._add(Gpio(letter, GPIO_INPUTS.get(letter, 0))) for letter in PORTS}
+        for number, letter in enumerate(PORTS):
+            self.gpio[letter].on_level = self._edge_of(number)
+
+    def _edge_of(self, port: int) -> Callable[[int, bool], None]:
+        def edge(pin: int, level: bool) -> None:
+            if self.syscfg.exti_port(pin) == port:
+                self.exti.edge(pin, rising=level)
+
+        return edge
+
+    def _add_dma(self) -> None:
+        self.dmamux = self._add(DmaMux(self._diagnostics))
+        memory = Memory(self._master_read, self._master_write)
+        self.dmamux.controllers = tuple(
+            self._add(self._dma(name, irqs, number * CHANNELS, memory))
+            for number, (name, irqs) in enumerate(DMA_IRQS.items())
+        )
+
+    def _dma(self, name: str, irqs: tuple[int, ...], first: int, memory: Memory) -> Dma:
+        lines = [self._line(irq) for irq in irqs]
+        return Dma(
+            name,
+            memory=memory,
+            timebase=self._timebase,
+            requested=lambda channel: self.dmamux.requested(first + channel),
+            interrupt=lambda channel, high: lines[channel](high),
+        )
 
     def _timer(self, port: TimerPort) -> Timer:
+        update = self._line(port.irq)
+        compare = self._line(port.irq if port.compare_irq is None else port.compare_irq)
+
+        def interrupt(updated: bool, matched: bool) -> None:
+            update(updated)
+            compare(matched)
+
         return Timer(
             port.name,
-            port.base,
             bits=port.bits,
+            channels=port.channels,
             timebase=self._timebase,
             diagnostics=self._diagnostics,
             clock_hz=lambda: self.rcc.clocks.timer1 if port.apb == 1 else self.rcc.clocks.timer2,
-            interrupt=self._line(port.irq),
+            interrupt=interrupt,
+        )
+
+    def _lptim(self, name: str, irq: int) -> LowPowerTimer:
+        selector = LPTIM_SELECTORS[name]
+        return LowPowerTimer(
+            name, self._timebase, self._diagnostics, lambda: self.rcc.lptim_hz(selector), self._line(irq)
         )
 
     def _usart(self, port: SerialPort) -> Usart:
         usart = Usart(
-            port.name.upper(),
-            port.base,
+            port.name,
             low_power=port.low_power,
             timebase=self._timebase,
             diagnostics=self._diagnostics,
             kernel_hz=lambda: self._serial_clock(port),
             wired=lambda: (self._is_wired(port.tx), self._is_wired(port.rx)),
             interrupt=self._line(port.irq),
+            request=lambda receive: self.dmamux.pump(port.rx_request + (0 if receive else 1)),
         )
-        self._add(usart, port.gate)
+        self.dmamux.sources[port.rx_request] = lambda: usart.wants_dma(receive=True)
+        self.dmamux.sources[port.rx_request + 1] = lambda: usart.wants_dma(receive=False)
         return usart
+
+    def _add_others(self) -> None:
+        timebase, diagnostics, rcc = self._timebase, self._diagnostics, self.rcc
+        self._add(Crc())
+        self._add(Dbgmcu("DBGMCU"))
+        self._iwdg = self._add(IndependentWatchdog(timebase, lambda: self._reset_by(IWDGRSTF)))
+        self._wwdg = self._add(
+            WindowWatchdog(timebase, lambda: rcc.clocks.pclk1, self._line(WWDG_IRQ), lambda: self._reset_by(WWDGRSTF))
+        )
+        self._add(Rng(diagnostics, rcc.clk48_hz, self._line(RNG_IRQ)))
+        rtc = self._add(Rtc(timebase, diagnostics, rcc.rtc_hz, lambda: self.pwr.backup_writable, self._rtc_woken))
+        rcc.on_backup_reset = rtc.power_on
+        adc = self._add(
+            Adc(
+                timebase,
+                diagnostics,
+                lambda: (rcc.adc_hz(), rcc.clocks.hclk),
+                self._line(ADC_IRQ),
+                self.dmamux.pump,
+            )
+        )
+        self.dmamux.sources[ADC_REQUEST] = lambda: adc.wants_dma
+
+    def _rtc_woken(self) -> None:
+        self.exti.edge(EXTI_RTC_WAKEUP, rising=True)
 
     def _serial_clock(self, port: SerialPort) -> int:
         clocks = self.rcc.clocks
-        return self.rcc.kernel_hz(port.selector, clocks.pclk1 if port.apb == 1 else clocks.pclk2)
+        return self.rcc.serial_hz(port.selector, clocks.pclk1 if port.apb == 1 else clocks.pclk2)
 
     def _is_wired(self, pin: tuple[str, int, int]) -> bool:
         letter, number, function = pin
-        supplied = letter != "G" or number < 2 or self.pwr.port_g_supplied
-        return supplied and self.gpio[letter].alternate_function(number) == function
+        return self._is_supplied(letter, number) and self.gpio[letter].alternate_function(number) == function
+
+    def _is_supplied(self, letter: str, pin: int) -> bool:
+        return letter != "G" or pin < 2 or self.pwr.port_g_supplied
+
+    # -- clocks and resets ----------------------------------------------------------------------------------------
+
+    def power_on(self) -> None:
+        for peripheral in self._peripherals.values():
+            peripheral.power_on()
+
+    @property
+    def supply_mode(self) -> str:
+        return self.pwr.mode
+
+    def reset(self) -> None:
+        for requesting in self._requesting.values():
+            requesting.clear()
+        self.rcc.reset()
+        self._timebase.restart(self.rcc.clocks.hclk)
+        for peripheral in self._peripherals.values():
+            if peripheral is not self.rcc:
+                peripheral.reset()
+
+    @property
+    def resets_itself(self) -> bool:
+        return self._iwdg.running or self._wwdg.running
+
+    def _reset_by(self, flag: int) -> None:
+        self.rcc.cause = flag
+        self._request_reset()
+
+    def _erase_sram2(self) -> None:
+        if self._sram2 is not None:
+            self._engine.write_memory(self._sram2.origin, bytes(self._sram2.size))
+
+    def _before_clock_change(self) -> None:
+        for peripheral in self._peripherals.values():
+            peripheral.before_clock_change()
+
+    def _clock_changed(self, clocks: Clocks) -> None:
+        self._timebase.set_frequency(clocks.hclk)
+        for peripheral in self._peripherals.values():
+            peripheral.clock_changed()
+        self._check_supply()
+
+    def _check_supply(self) -> None:
+        self.pwr.check(self.rcc.clocks.hclk, self.flash.wait_states, self._diagnostics)
+
+    def _reset_peripherals(self, enable_register: str, bits: int) -> None:
+        for name, peripheral in self._peripherals.items():
+            gate = REGISTERS.blocks[name].gate
+            if gate is not None and gate[0] == enable_register and bits >> gate[1] & 1:
+                peripheral.reset()
+
+    # -- access ---------------------------------------------------------------------------------------------------
+
+    def register_name(self, address: int) -> str:
+        return REGISTERS.name_of(address)
+
+    def _find(self, address: int, access: str) -> tuple[Peripheral, int] | None:
+        """(peripheral, offset) behind an address, None when its clock is off or nothing is there."""
+        block = REGISTERS.find(address)
+        if block is None:
+            self._diagnostics.add_once(
+                f"reserved {address & -1 << PAGE_SHIFT:#x}",
+                f"{address:#010x} is reserved in the memory map; {access} by {self._locate()}",
+            )
+            return None
+        peripheral = self._peripherals.get(block.name)
+        if block.gate is not None and not self.rcc.enabled(block.gate):
+            self._diagnostics.add(f"{block.name}: accessed while its clock is off in RCC")
+            return None
+        offset = address - block.base
+        if peripheral is None:
+            peripheral = self._peripherals[block.name] = Peripheral(block.name)
+        if type(peripheral) is Peripheral:
+            self._report_unmodelled(block, offset, access)
+        return peripheral, offset
+
+    def _report_unmodelled(self, block: Block, offset: int, access: str) -> None:
+        name = block.register_name(offset)
+        self._diagnostics.add_once(
+            name,
+            f"{name} at {block.base + offset:#010x} {access} by {self._locate()}: "
+            f"{block.name} is not modelled, it answers as plain memory",
+        )
+
+    def read(self, address: int, size: int) -> int:
+        found = self._find(address, "read")
+        if found is None:
+            return 0
+        peripheral, offset = found
+        word = peripheral.read(offset & ~3)
+        if peripheral.name == "GPIOG" and offset & ~3 == 0x10 and not self.pwr.port_g_supplied:
+            word &= 3  # PG2 to PG15 have no supply
+        return word >> 8 * (offset & 3) & ((1 << 8 * size) - 1)
+
+    def write(self, address: int, size: int, value: int) -> None:
+        found = self._find(address, "written")
+        if found is None:
+            return
+        peripheral, offset = found
+        if size == 4:
+            peripheral.write(offset & ~3, value)
+            return
+        shift = 8 * (offset & 3)
+        mask = ((1 << 8 * size) - 1) << shift
+        peripheral.write_narrow(offset & ~3, value << shift & mask, mask)
+
+    def is_steady(self, address: int) -> bool:
+        block = REGISTERS.find(address)
+        peripheral = None if block is None else self._peripherals.get(block.name)
+        return block is not None and peripheral is not None and peripheral.is_steady((address - block.base) & ~3)
+
+    def program(self, address: int, size: int, value: int) -> bool:
+        for origin in (self._flash.origin, 0):  # the flash is also at 0
+            if origin <= address < origin + self._flash.size:
+                return self.flash.program(address - origin + self._flash.origin, size, value)
+        return False
+
+    # -- the DMA's view -------------------------------------------------------------------------------------------
+
+    def _master_read(self, address: int, size: int) -> int:
+        if any(origin <= address < origin + length for origin, length in RANGES):
+            return self.read(address, size)
+        return int.from_bytes(self._engine.read_memory(address, size), "little")
+
+    def _master_write(self, address: int, size: int, value: int) -> None:
+        if any(origin <= address < origin + length for origin, length in RANGES):
+            self.write(address, size, value)
+            return
+        if not self._engine.is_writable(address):
+            raise ValueError(f"{address:#010x} cannot be written")
+        self._engine.write_memory(address, value.to_bytes(size, "little"))
 
     # -- pins -----------------------------------------------------------------------------------------------------
 
     @staticmethod
     def _split(pin: str) -> tuple[str, int]:
         letter, number = pin[:1].upper(), pin[1:]
-        if letter not in GPIO_PORTS or not number.isascii() or not number.isdecimal() or int(number) >= PINS:
-            raise UserError(f"there is no pin '{pin}'; pins are {min(GPIO_PORTS)}0 to {max(GPIO_PORTS)}{PINS - 1}")
+        if letter not in PORTS or not number.isascii() or not number.isdecimal() or int(number) >= PINS:
+            raise UserError(f"there is no pin '{pin}'; pins are {PORTS[0]}0 to {PORTS[-1]}{PINS - 1}")
         return letter, int(number)
 
     def connect(self, pin: str, level: int | None) -> None:
@@ -131,74 +376,4 @@ class Stm32L4Plus:
         return Pin(f"{letter}{number}", MODES[gpio.mode(number)], gpio.level(number))
 
     def pins(self) -> tuple[Pin, ...]:
-        return tuple(self.pin(f"{letter}{number}") for letter in GPIO_PORTS for number in range(PINS))
-
-    # -- clocks ---------------------------------------------------------------------------------------------------
-
-    @property
-    def supply_mode(self) -> str:
-        return self.pwr.mode
-
-    def reset(self) -> None:
-        self.rcc.reset()
-        self._timebase.restart(self.rcc.clocks.hclk)
-        for peripheral in dict.fromkeys(self._pages.values()):
-            peripheral.reset()
-
-    def _before_clock_change(self) -> None:
-        for peripheral in self._pages.values():
-            peripheral.before_clock_change()
-
-    def _clock_changed(self, clocks: Clocks) -> None:
-        self._timebase.set_frequency(clocks.hclk)
-        for peripheral in self._pages.values():
-            peripheral.clock_changed()
-        self._check_supply()
-
-    def _check_supply(self) -> None:
-        self.pwr.check(self.rcc.clocks.hclk, self.flash.wait_states, self._diagnostics)
-
-    def _reset_peripherals(self, offset: int, bits: int) -> None:
-        for page, gate in self._gates.items():
-            if gate.register == offset + RSTR_TO_ENR and bits >> gate.bit & 1:
-                self._pages[page].reset()
-
-    # -- access ---------------------------------------------------------------------------------------------------
-
-    def _find(self, address: int) -> Peripheral | None:
-        """The peripheral behind an address, None when its clock is off."""
-        page = address >> PAGE_SHIFT
-        peripheral = self._pages.get(page)
-        if peripheral is None:
-            peripheral = self._pages[page] = Peripheral(f"{page << PAGE_SHIFT:#010x}", page << PAGE_SHIFT)
-        gate = self._gates.get(page)
-        if gate is None:
-            if type(peripheral) is Peripheral and peripheral.name not in QUIET:
-                self._diagnostics.add(f"{peripheral.name} is not modelled; it answers as plain memory")
-        elif not self.rcc.enabled(gate.register, gate.bit):
-            self._diagnostics.add(f"{peripheral.name}: accessed while its clock is off in RCC")
-            return None
-        return peripheral
-
-    def read(self, address: int, size: int) -> int:
-        peripheral = self._find(address)
-        if peripheral is None:
-            return 0
-        word = peripheral.read((address - peripheral.base) & ~3)
-        return word >> 8 * (address & 3) & ((1 << 8 * size) - 1)
-
-    def write(self, address: int, size: int, value: int) -> None:
-        peripheral = self._find(address)
-        if peripheral is None:
-            return
-        offset = address - peripheral.base
-        if size == 4:
-            peripheral.write(offset & ~3, value)
-            return
-        shift = 8 * (offset & 3)
-        mask = ((1 << 8 * size) - 1) << shift
-        peripheral.write_narrow(offset & ~3, value << shift, mask)
-
-    def is_steady(self, address: int) -> bool:
-        peripheral = self._pages.get(address >> PAGE_SHIFT)
-        return peripheral is not None and peripheral.is_steady((address - peripheral.base) & ~3)
+        return tuple(self.pin(f"{letter}{number}") for letter in PORTS for number in range(PINS))

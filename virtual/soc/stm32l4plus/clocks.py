@@ -7,7 +7,9 @@ MSI_HZ = (
     4_000_000, 8_000_000, 16_000_000, 24_000_000, 32_000_000, 48_000_000,
 )  # fmt: skip
 HSI_HZ = 16_000_000
+HSI48_HZ = 48_000_000
 LSE_HZ = 32_768
+LSI_HZ = 32_000
 
 AHB_DIVISORS = {8: 2, 9: 4, 10: 8, 11: 16, 12: 64, 13: 128, 14: 256, 15: 512}
 APB_DIVISORS = {4: 2, 5: 4, 6: 8, 7: 16}
@@ -27,13 +29,23 @@ class Clocks:
     timer2: int  # of timers on APB2
 
 
-def pll_hz(pllcfgr: int, source_hz: int) -> tuple[int, int, int]:
-    """(input of the VCO, VCO, output R)."""
+@dataclass(frozen=True)
+class Pll:
+    """One of the three PLLs; frequencies in Hz, 0 for an output that is not enabled."""
+
+    input: int  # of the VCO
+    vco: int
+    q: int
+    r: int
+
+
+def pll(pllcfgr: int, source_hz: int) -> Pll:
+    """What a PLLCFGR, PLLSAI1CFGR or PLLSAI2CFGR register makes of a source; the fields are at the same places."""
     m = (pllcfgr >> 4 & 15) + 1
-    n = pllcfgr >> 8 & 0x7F
-    r = 2 * ((pllcfgr >> 25 & 3) + 1)
-    vco = source_hz * n // m
-    return source_hz // m, vco, vco // r
+    vco = source_hz * (pllcfgr >> 8 & 0x7F) // m
+    q = vco // (2 * ((pllcfgr >> 21 & 3) + 1)) if pllcfgr >> 20 & 1 else 0
+    r = vco // (2 * ((pllcfgr >> 25 & 3) + 1)) if pllcfgr >> 24 & 1 else 0
+    return Pll(source_hz // m, vco, q, r)
 
 
 def distribute(sysclk: int, cfgr: int) -> Clocks:

@@ -17,7 +17,7 @@ class Crc(Peripheral):
     RESET: ClassVar = {DR: WORD, INIT: WORD, POL: 0x04C1_1DB7}
 
     def __init__(self) -> None:
-        super().__init__("CRC", 0x4002_3000)
+        super().__init__("CRC")
         self.reset()
 
     def _feed(self, value: int, bits: int) -> None:

@@ -8,14 +8,16 @@ from virtual.soc.peripheral import Peripheral
 from virtual.soc.serial import FRAME_BITS, Line, Received, decode_line
 from virtual.timebase import Event, Timebase
 
-CR1, CR2, CR3, BRR, RQR, ISR, ICR, RDR, TDR, PRESC = 0x00, 0x04, 0x08, 0x0C, 0x18, 0x1C, 0x20, 0x24, 0x28, 0x2C
+CR1, CR2, CR3, BRR, RTOR, RQR, ISR, ICR, RDR, TDR, PRESC = (4 * n for n in (0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11))
 UE, RE, TE = 1 << 0, 1 << 2, 1 << 3
 IDLEIE, RXNEIE, TCIE, TXEIE = 1 << 4, 1 << 5, 1 << 6, 1 << 7
 PCE, M0, OVER8, M1, FIFOEN, TXFEIE, RXFFIE = 1 << 10, 1 << 12, 1 << 15, 1 << 28, 1 << 29, 1 << 30, 1 << 31
-EIE, OVRDIS, TXFTIE, RXFTIE = 1 << 0, 1 << 12, 1 << 23, 1 << 28
+EIE, DMAR, DMAT, OVRDIS, TXFTIE, RXFTIE = 1 << 0, 1 << 6, 1 << 7, 1 << 12, 1 << 23, 1 << 28
+CMIE, RTOIE, RTOEN, ABREN = 1 << 14, 1 << 26, 1 << 23, 1 << 20
+RTOF, CMF = 1 << 11, 1 << 17
 FE, NE, ORE, IDLE, RXNE, TC, TXE, BUSY = 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 16
 TEACK, REACK, TXFE, RXFF, RXFT, TXFT = 1 << 21, 1 << 22, 1 << 23, 1 << 24, 1 << 26, 1 << 27
-STICKY = FE | NE | ORE | IDLE | TC
+STICKY = FE | NE | ORE | IDLE | TC | RTOF | CMF
 RXFRQ, TXFRQ = 1 << 3, 1 << 4
 FIFO_DEPTH = 8
 THRESHOLDS = (1, 2, 4, 6, 7, 8, 8, 8)  # entries that raise RXFT, free entries that raise TXFT
@@ -33,7 +35,6 @@ class Usart(Peripheral):
     def __init__(
         self,
         name: str,
-        base: int,
         *,
         low_power: bool,
         timebase: Timebase,
@@ -41,14 +42,17 @@ class Usart(Peripheral):
         kernel_hz: Callable[[], int],
         wired: Callable[[], tuple[bool, bool]],
         interrupt: Callable[[bool], None],
+        request: Callable[[bool], None],
     ) -> None:
-        super().__init__(name, base)
+        """``request`` asks the DMA for a transfer: to receive if True, else to transmit."""
+        super().__init__(name)
         self._low_power = low_power
         self._timebase = timebase
         self._diagnostics = diagnostics
         self._kernel_hz = kernel_hz
         self._wired = wired
         self._interrupt = interrupt
+        self._request = request
         self._line = Line()
         self.on_transmit: Callable[[int, float], None] = lambda value, baud: None
         self.reset()
@@ -131,6 +135,9 @@ class Usart(Peripheral):
         if not self._arrivals and self.baud:
             due = event.cycle + self._timebase.cycles_of(FRAME_BITS / self.baud)
             self._timebase.at(due, self._line_idle)
+            if self.peek(CR2) & RTOEN:
+                due = event.cycle + self._timebase.cycles_of((self.peek(RTOR) & 0xFFFFFF) / self.baud)
+                self._timebase.at(due, self._timed_out)
 
     def _listens(self) -> bool:
         return self.baud is not None and bool(self.peek(CR1) & RE) and self._wired()[1]
@@ -141,6 +148,8 @@ class Usart(Peripheral):
     def _accept(self, frame: Received) -> None:
         if frame.framing_error:
             self._flags |= FE
+        if self.peek(CR2) >> 24 == frame.value:
+            self._flags |= CMF
         if len(self._received) < self._depth:
             self._received.append(frame.value)
         elif self.peek(CR3) & OVRDIS:
@@ -153,6 +162,11 @@ class Usart(Peripheral):
     def _line_idle(self) -> None:
         if not self._arrivals:
             self._flags |= IDLE
+            self._update()
+
+    def _timed_out(self) -> None:
+        if not self._arrivals:
+            self._flags |= RTOF
             self._update()
 
     # -- transmission ---------------------------------------------------------------------------------------------
@@ -225,13 +239,19 @@ class Usart(Peripheral):
         return value | (REACK if control & UE and control & RE else 0)
 
     def _update(self) -> None:
-        """Drive the interrupt line from the status."""
+        """Serve the DMA, then drive the interrupt line from the status."""
+        if self.wants_dma(receive=True):
+            self._request(True)
+        if self.wants_dma(receive=False):
+            self._request(False)
         status, control, control3 = self._status(), self.peek(CR1), self.peek(CR3)
         causes = (
             (control & RXNEIE, status & (RXNE | ORE)),
             (control & TXEIE, status & TXE),
             (control & TCIE, status & TC),
             (control & IDLEIE, status & IDLE),
+            (control & CMIE, status & CMF),
+            (control & RTOIE, status & RTOF),
             (control & RXFFIE, status & RXFF),
             (control & TXFEIE, status & TXFE),
             (control3 & EIE, status & (FE | NE | ORE)),
@@ -239,6 +259,13 @@ class Usart(Peripheral):
             (control3 & TXFTIE, status & TXFT),
         )
         self._interrupt(bool(control & UE) and any(enable and flag for enable, flag in causes))
+
+    def wants_dma(self, *, receive: bool) -> bool:
+        """Whether a DMA request is being made."""
+        if receive:
+            return bool(self.peek(CR3) & DMAR and self._received)
+        room = len(self._sending) < self._depth
+        return bool(self.peek(CR3) & DMAT and room and self.peek(CR1) & TE and self.baud)
 
     def read(self, offset: int) -> int:
         if offset == ISR:
@@ -266,6 +293,8 @@ class Usart(Peripheral):
                 self._received.clear()
                 self._sending.clear()
                 self._flags = TC
+            if offset == CR2 and value & ABREN:
+                self._diagnostics.add(f"{self.name}: automatic baud rate detection is not modelled")
             self._check_divisor()
         self._update()
 
