@@ -23,16 +23,13 @@ from virtual.soc import chip_family
 from virtual.soc.chip import Pin, Surroundings
 from virtual.soc.diagnostics import Diagnostics
 from virtual.timebase import Timebase
-from virtual.timing.blocks import decode
 from virtual.timing.costs import CORTEX_M4, Costs
-from virtual.timing.instruction import FP
 from virtual.timing.state import NEVER, Field, Flag
 
 SYSTEM_BUS = 0x2000_0000  # RAM from here on is not on the code bus
 SYSTEM_MEMORY, SYSTEM_MEMORY_SIZE = 0x1FFF_0000, 0x1_0000
 SLICE = 2_000_000  # cycles after which the code is looked at for an endless loop
 QUIET = 50_000  # cycles without event that such a look needs
-LONGEST_BLOCK = 1024  # bytes
 LONGEST_HANDLER = 10_000_000  # cycles that exceptions may take before a single step
 BKPT_SIZE = 2
 WFE, WFI, SEV = b"\x20\xbf", b"\x30\xbf", b"\x40\xbf"
@@ -45,6 +42,7 @@ FAULTS = {
     Exit.PROTECTED: Fault.PROTECTION,
     Exit.DIVISION: Fault.DIVISION,
     Exit.UNALIGNED: Fault.UNALIGNED,
+    Exit.FP_DISABLED: Fault.NO_COPROCESSOR,
 }
 FAULT_HANDLERS = frozenset({NMI, HARD_FAULT, MEMORY_FAULT, BUS_FAULT, USAGE_FAULT})
 NEVER_EXECUTED = (range(0x4000_0000, 0x6000_0000), range(0xA000_0000, 0x1_0000_0000))  # Arm DDI0403, B3.1
@@ -342,8 +340,6 @@ class VirtualBoard:
                 core.leave(outcome.address)
             else:
                 core.fault(Fault.INVALID_STATE, outcome.pc)
-        elif outcome.exit is Exit.FP_DISABLED:
-            self._fp_disabled(outcome.pc)
         elif outcome.exit is Exit.SLEEP:
             self._fall_asleep(outcome.pc)
 
@@ -354,18 +350,6 @@ class VirtualBoard:
             self._core.event = False
         elif last in (WFE, WFI):  # else it was YIELD
             self._core.asleep, self._core.waits_for_event = True, last == WFE
-
-    def _fp_disabled(self, pc: int) -> None:
-        """Run the block up to its first FP instruction, which then faults."""
-        code = self._engine.read_memory(pc, LONGEST_BLOCK)
-        first = next((where for where, instruction in decode(pc, code) if instruction.op in FP), pc)
-        if first != pc:
-            self._engine.state[Field.STOP_AT] = NEVER
-            outcome = self._engine.run(until=first)
-            if outcome.exit is not Exit.SLEEP or outcome.pc != first:
-                self._handle(outcome)
-                return
-        self._core.fault(Fault.NO_COPROCESSOR, first)
 
     # -- what a person and a debugger do --------------------------------------------------------------------------
 

@@ -1,34 +1,48 @@
-"""The CPU engine: Unicorn with native timing hooks. Only this package knows Unicorn.
+"""The CPU engine: translates Armv7E-M code to native code that counts the modelled cycles as it goes.
 
-Unicorn is licensed under the GPL version 2; it is an installed dependency and nothing of it is part of this project.
+Guest code becomes LLVM IR region by region (`region`), machine code by llvmlite (`native`), and stays until the memory
+it came from is written. Everything the translated code shares with Python lies in one array (`virtual.timing.state`).
 """
 
 import ctypes
 import enum
 import mmap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from unicorn import Uc, UcError, arm_const, unicorn_const
-from unicorn.unicorn_py3.unicorn import uclib
+import numpy as np
 
-from virtual.engine.registers import CORE_REGISTERS, REGISTERS, Registers
-from virtual.timing import hooks
-from virtual.timing.block_table import BlockTable
-from virtual.timing.blocks import block_cost, decode
+from virtual.engine import native
+from virtual.engine.control import CHANGE_STATE, READ_SPECIAL, WRITE_SPECIAL
+from virtual.engine.region import SITE_CYCLES, SITE_INSTRUCTIONS, RegionTranslator, Settings
+from virtual.engine.region import Region as Translated
+from virtual.engine.registers import CORE_REGISTERS, Registers
+from virtual.engine.special import SpecialRegisters
+from virtual.timing import runtime
 from virtual.timing.costs import CORTEX_M4, Costs
-from virtual.timing.decode32 import is_plain_store
-from virtual.timing.state import Field, Flag, Record, Stop, address_of, clear_blocks, clear_caches, new_state
+from virtual.timing.state import (
+    R0,
+    SPAN,
+    SPAN_WORDS,
+    TABLE,
+    TABLE_BITS,
+    TABLE_WORDS,
+    Access,
+    Field,
+    Flag,
+    Kind,
+    Leave,
+    address_of,
+    clear_caches,
+    new_state,
+)
 
-NOWHERE = 0xFFFFFFFE  # no code runs here: emulation never ends by reaching it
 EXC_RETURN_FIRST = 0xFFFFFFE0
-THUMB = 1 << 24  # in XPSR
-SLEEPERS = (b"\x20\xbf", b"\x30\xbf")  # WFE, WFI
-HINTS = (b"\x20\xbf", b"\x10\xbf")  # WFE, YIELD
-SWI, BREAKPOINT = 2, 7  # interrupt numbers of the engine
-WRITE_ACCESSES = frozenset({unicorn_const.UC_MEM_WRITE_UNMAPPED, unicorn_const.UC_MEM_WRITE_PROT})
-FETCH_ACCESSES = frozenset({unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT})
+PC = R0 + 15
+FIELD_MASK = 0xFFFF
+HOT = 8  # times that a region must be found running
+MAX_ENTRIES = 1 << (TABLE_BITS - 1)
 
 
 class Exit(enum.Enum):
@@ -36,20 +50,40 @@ class Exit(enum.Enum):
 
     TIME = enum.auto()  # Field.STOP_AT reached, or a peripheral access made an exception ready
     UNMASKED = enum.auto()  # a block ran that may have unmasked a pending exception
-    FP_DISABLED = enum.auto()  # the next block holds FP instructions and CPACR forbids them
+    FP_DISABLED = enum.auto()  # an FP instruction while CPACR forbids them
     SLEEP = enum.auto()  # WFI, WFE
     SUPERVISOR_CALL = enum.auto()
-    BREAKPOINT = enum.auto()  # the instruction BKPT
-    BREAKPOINT_HIT = enum.auto()  # the next instruction's address is one of ``Engine.breakpoints``
+    BREAKPOINT = enum.auto()  # BKPT
+    BREAKPOINT_HIT = enum.auto()  # an address of ``Engine.breakpoints`` is next
     EXCEPTION_RETURN = enum.auto()
     UNDEFINED = enum.auto()
     INVALID_STATE = enum.auto()  # no Thumb bit
+    UNALIGNED = enum.auto()
     READ_FAULT = enum.auto()
     WRITE_FAULT = enum.auto()
     FETCH_FAULT = enum.auto()
     PROTECTED = enum.auto()  # a data access in a guarded span
     DIVISION = enum.auto()  # by zero, with that trap on
-    UNALIGNED = enum.auto()  # an access that must be aligned, or any with that trap on
+
+
+EXITS = {
+    Leave.TIME: Exit.TIME,
+    Leave.UNMASKED: Exit.UNMASKED,
+    Leave.FP_DISABLED: Exit.FP_DISABLED,
+    Leave.SLEEP: Exit.SLEEP,
+    Leave.SUPERVISOR_CALL: Exit.SUPERVISOR_CALL,
+    Leave.BREAKPOINT: Exit.BREAKPOINT,
+    Leave.UNDEFINED: Exit.UNDEFINED,
+    Leave.READ_FAULT: Exit.READ_FAULT,
+    Leave.WRITE_FAULT: Exit.WRITE_FAULT,
+    Leave.UNALIGNED: Exit.UNALIGNED,
+    Leave.BREAKPOINT_HIT: Exit.BREAKPOINT_HIT,
+    Leave.STORED: Exit.TIME,
+    Leave.PROTECTED: Exit.PROTECTED,
+    Leave.DIVISION: Exit.DIVISION,
+}
+FALLEN_INTO = {Leave.UNMASKED, Leave.STORED}  # what is next is not entered by a jump
+HAS_ADDRESS = {Exit.READ_FAULT, Exit.WRITE_FAULT, Exit.UNALIGNED, Exit.PROTECTED}
 
 
 @dataclass(frozen=True)
@@ -102,7 +136,11 @@ def native_address(function: Any) -> int:
 
 
 class Engine:
-    """One Cortex-M4F. Time is ``state[Field.CYCLES]``."""
+    """One Cortex-M4F. Time is ``state[Field.CYCLES]``.
+
+    ``breakpoints``: addresses before which ``run`` comes back. It does so even when one of them is where it starts: to
+    go on from there, ``step`` first.
+    """
 
     def __init__(
         self,
@@ -117,56 +155,82 @@ class Engine:
         self.costs = costs
         self._timed = timed
         self.state = new_state()
+        self._pointer = address_of(self.state)
         self._regions = memory
+        self._peripherals = peripherals
         self._bus = bus
-        self._in_access = self._stopped_in_access = False
+        self._in_access = False
         self.exception_ready: Callable[[], bool] = lambda: False  # whether the core could enter an exception now
-        self.breakpoints: set[int] = set()  # addresses before which ``run`` stops, also when it begins there
-        self._armed: frozenset[int] = frozenset()
-        self._interrupt: int | None = None
-        self._fault: tuple[int, int] | None = None
-        self._guards: list[int] = []
-        self._violation: tuple[int, int] | None = None
-        self._uc = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
-        self._uc.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_M4)
-        self._registers = Registers(self._uc._uch)
-        self._buffers: list[mmap.mmap] = []
+        self._error: BaseException | None = None
+        self._registers = Registers(self.state)
+        self._special = SpecialRegisters(self._registers)
         self._flash = next(region for region in memory if not region.writable)
+        self._watches: dict[int, list[Callable[[], None]]] = {}
+        self.breakpoints: set[int] = set()
+        self._armed: frozenset[int] = frozenset()
+        self._guards: tuple[Span, ...] = ()
+        self._violated: Callable[[int, bool], bool] = lambda _, __: False
         self._map_memory()
-        for origin, size in peripherals:
-            self._uc.mmio_map(origin, size, self._on_read, origin, self._on_write, origin)
-        spans = ((self._flash.origin, self._flash.size), (self._flash.alias, self._flash.size))
-        self._blocks = BlockTable(self.state, tuple((first, size) for first, size in spans if first is not None))
+        self._settings = Settings(
+            timed=timed,
+            costs=costs,
+            spans=self._spans,
+            flash=tuple((span[0], span[1]) for span in self._spans if span[3] == Kind.FLASH),
+            system_bus=tuple((region.origin, region.size) for region in memory if region.system_bus),
+        )
+        self._linker = native.Linker()
+        self._cache = native.CodeCache()
+        self._entries: dict[int, tuple[int, int]] = {}
+        self._code: list[tuple[int, int, int]] = []  # (first offset, end, key) of translated blocks
+        self._linked: dict[bytes, int] = {}
+        self._quick: dict[int, tuple[Translated, int]] = {}  # by function: what may be optimised, how often it was seen
         self._set_up_state()
-        self._add_hooks()
 
     # -- memory and registers -------------------------------------------------------------------------------------
 
     def _map_memory(self) -> None:
-        for region in self._regions:
-            buffer = mmap.mmap(-1, region.size)
-            self._buffers.append(buffer)
-            pointer = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-            access = unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC
-            if region.writable:
-                access |= unicorn_const.UC_PROT_WRITE
-            for origin in (region.origin, region.alias):
-                if origin is not None:
-                    self._uc.mem_map_ptr(origin, region.size, access, pointer)
+        """Neighbours in the address space are neighbours in one array; the largest RAM comes first."""
+        size = sum(region.size for region in self._regions)
+        self._memory = mmap.mmap(-1, size)
+        self._bytes = np.frombuffer(self._memory, np.uint8)
+        self._code_map = np.zeros(size // 4 + 16, np.uint8)
+        spans: list[tuple[int, int, int, int]] = []
+        aliases: list[tuple[int, int, int, int]] = []
+        offset = 0
+        for region in sorted(self._regions, key=lambda region: region.origin):
+            kind = Kind.RAM if region.writable else Kind.FLASH if region is self._flash else Kind.ROM
+            last = spans[-1] if spans else (0, 0, 0, -1)
+            if last[3] == kind and kind is Kind.RAM and last[0] + last[1] == region.origin:
+                spans[-1] = (last[0], last[1] + region.size, last[2], kind)
+            else:
+                spans.append((region.origin, region.size, offset, kind))
+            if region.alias is not None:
+                aliases.append((region.alias, region.size, offset, kind))
+            offset += region.size
+        spans.sort(key=lambda span: (span[3] != Kind.RAM, -span[1]))
+        self._spans = (*spans, *aliases)
+
+    def _find(self, address: int, size: int) -> int | None:
+        for origin, length, offset, _ in self._spans:
+            if origin <= address and address + size <= origin + length:
+                return offset + address - origin
+        return None
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Raises ValueError when the range is not memory."""
-        try:
-            return bytes(self._uc.mem_read(address, size))
-        except UcError as error:
-            raise ValueError(f"{size} bytes at {address:#010x} are not memory") from error
+        offset = self._find(address, size)
+        if offset is None:
+            raise ValueError(f"{size} bytes at {address:#010x} are not memory")
+        return self._memory[offset : offset + size]
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Writes flash, too. Raises ValueError when the range is not memory."""
-        try:
-            self._uc.mem_write(address, data)
-        except UcError as error:
-            raise ValueError(f"{len(data)} bytes at {address:#010x} are not memory") from error
+        offset = self._find(address, len(data))
+        if offset is None:
+            raise ValueError(f"{len(data)} bytes at {address:#010x} are not memory")
+        self._memory[offset : offset + len(data)] = data
+        if self._code_map[offset // 4 : (offset + len(data) + 3) // 4].any():
+            self._code_written(offset, len(data))
 
     def is_writable(self, address: int) -> bool:
         """Whether stores to the address reach memory."""
@@ -181,47 +245,144 @@ class Engine:
 
     def write(self, register: str, value: int) -> None:
         if register == "PC":
-            self.state[Field.RESUMED] = 0
+            self.state[Field.JUMPED] = 1
         self._registers.write(register, value)
 
     def read_all(self, registers: tuple[str, ...]) -> tuple[int, ...]:
-        return self._registers.read_all(registers)
+        return tuple(map(self._registers.read, registers))
 
     def write_all(self, registers: tuple[str, ...], values: tuple[int, ...]) -> None:
         """Not for PC."""
-        self._registers.write_all(registers, values)
+        for register, value in zip(registers, values, strict=True):
+            self._registers.write(register, value)
 
     def registers(self) -> tuple[int, ...]:
         """Everything that decides how the core goes on, memory aside."""
-        return self._registers.read_all((*CORE_REGISTERS, "XPSR"))
+        return (*self.state[R0 : R0 + 16].tolist(), self._registers.read("XPSR"))
 
     def guard(self, spans: Sequence[Span], violated: Callable[[int, bool], bool]) -> None:
         """Ask ``violated(address, write)`` about data accesses in spans; on True the run ends with PROTECTED."""
-        for handle in self._guards:
-            self._uc.hook_del(handle)
+        if bool(spans) != bool(self._guards):
+            self._settings = replace(self._settings, guarded=bool(spans))
+            self.forget_code()
+            self.stop_no_later_than(0)
+        self._guards, self._violated = tuple(spans), violated
+        self.state[Field.GUARDED] = int(bool(spans))
 
-        def on_access(uc: Any, kind: int, address: int, _: int, __: int, ___: Any) -> None:
-            if violated(address, kind == unicorn_const.UC_MEM_WRITE) and self._violation is None:
-                self._violation = (self.read("PC"), address)
-                uc.emu_stop()
-
-        self._guards = []
-        for span in spans:
-            kinds = unicorn_const.UC_HOOK_MEM_READ * span.no_read | unicorn_const.UC_HOOK_MEM_WRITE * span.no_write
-            self._guards.append(self._uc.hook_add(kinds, on_access, begin=span.first, end=span.last))
+    def _on_guarded(self, address: int, write: int) -> int:
+        for span in self._guards:
+            asked = span.no_write if write else span.no_read
+            if asked and span.first <= address <= span.last and self._violated(address, bool(write)):
+                return 1
+        return 0
 
     def set_traps(self, *, unaligned: bool, division: bool) -> None:
-        """CCR's traps, which this engine does not have."""
+        """CCR's traps."""
+        self.state[Field.UNALIGNED_TRAP], self.state[Field.DIVISION_TRAP] = int(unaligned), int(division)
 
     def clear_memory(self) -> None:
         for region in self._regions:
             if region.writable:
-                self._uc.mem_write(region.origin, bytes(region.size))
+                self.write_memory(region.origin, bytes(region.size))
+
+    # -- translations ---------------------------------------------------------------------------------------------
 
     def forget_code(self) -> None:
-        """Drop translations and block costs, for new code in memory."""
-        self._uc.ctl_flush_tb()
-        clear_blocks(self.state)
+        """Drop translations, for new code in memory."""
+        self.state[TABLE:] = 0
+        self._entries.clear()
+        self._code.clear()
+        self._code_map[:] = 0
+
+    def _code_written(self, offset: int, size: int) -> int:
+        """Drop the translations of what was written; the code that runs now stops at its next block."""
+        gone = {key for first, end, key in self._code if first < offset + size and offset < end}
+        if gone:
+            regions = {self._entries[key][0] for key in gone if key in self._entries}
+            kept = {key: entry for key, entry in self._entries.items() if entry[0] not in regions}
+            code = [block for block in self._code if block[2] in kept]
+            self.forget_code()
+            self._code = code
+            for first, end, _ in code:
+                self._code_map[first // 4 : (end + 3) // 4] = 1
+            for key, (function, number) in kept.items():
+                self._insert(key, function, number)
+            self.stop_no_later_than(0)
+        return 0
+
+    def _fetch(self, address: int, size: int) -> bytes:
+        """Code at an address: as much as there is."""
+        for origin, length, offset, _ in self._spans:
+            if origin <= address < origin + length:
+                start = offset + address - origin
+                return self._memory[start : min(start + size, offset + length)]
+        return b""
+
+    def _insert(self, key: int, function: int, number: int) -> None:
+        place = TABLE + int(runtime.find_entry(self.state, key)) * TABLE_WORDS
+        self.state[place : place + TABLE_WORDS] = (key, function, number)
+        self._entries[key] = (function, number)
+
+    def _translate(self, pc: int, it: int) -> bool:
+        """Translate the region at an address; False when there is no code."""
+        translator = RegionTranslator(
+            self._settings, self._fetch, watched=frozenset(self._watches), breakpoints=self._armed
+        )
+        function = self._compile(translator, pc, it)
+        if function is None:
+            return False
+        address, region = function
+        if len(self._entries) + len(region.entries) > MAX_ENTRIES:
+            self.forget_code()
+        for number, (where, state) in enumerate(region.entries):
+            key = where | 1 | state << 32
+            if key not in self._entries:
+                self._insert(key, address, number)
+        for where, code in region.ranges:
+            first = self._find(where, len(code))
+            if first is not None:
+                self._code.append((first, first + len(code), where | 1))
+                self._code_map[first // 4 : (first + len(code) + 3) // 4] = 1
+        return True
+
+    def _compile(self, translator: RegionTranslator, pc: int, it: int) -> "tuple[int, Translated] | None":
+        """(function, region): optimised code if it was made before, else quick code."""
+        region = translator.translate(pc, it)
+        if region is None:
+            return None
+        for level in (native.OPTIMISED, native.QUICK):
+            code = self._cache.load(region.text, level)
+            if code is not None:
+                return self._link(code, region, level)
+        return self._link(self._make(region, native.QUICK), region, native.QUICK)
+
+    def _make(self, region: Translated, level: int) -> bytes:
+        code = native.compile_text(region.text, level)
+        self._cache.save(region.text, level, code)
+        return code
+
+    def _link(self, code: bytes, region: Translated, level: int) -> tuple[int, Translated]:
+        function = self._linked.get(code)
+        if function is None:
+            function = self._linked[code] = self._linker.link(code)
+        if level == native.QUICK:
+            self._quick[function] = (region, 0)
+        return function, region
+
+    def _sample(self, pc: int) -> None:
+        """Time ran out at ``pc``. Regions in which that happens often are worth better code."""
+        entry = self._entries.get(pc)
+        if entry is None or entry[0] not in self._quick:
+            return
+        region, samples = self._quick[entry[0]]
+        self._quick[entry[0]] = (region, samples + 1)
+        if samples + 1 < HOT:
+            return
+        del self._quick[entry[0]]
+        function, _ = self._link(self._make(region, native.OPTIMISED), region, native.OPTIMISED)
+        for key, (old, number) in list(self._entries.items()):
+            if old == entry[0]:
+                self._insert(key, function, number)
 
     # -- time -----------------------------------------------------------------------------------------------------
 
@@ -229,15 +390,14 @@ class Engine:
     def now(self) -> int:
         """The cycle; inside a peripheral access the one in which that instruction begins."""
         cycles = int(self.state[Field.CYCLES])
-        record = int(self.state[Field.CURRENT])
-        if self._in_access and record and self._timed:
-            cycles += self._blocks.before(record, int(self.state[Field.ACCESS_PC]))[0]
+        if self._in_access:
+            cycles += int(self.state[Field.SITE]) >> SITE_CYCLES & FIELD_MASK
         return cycles
 
     @property
     def access_pc(self) -> int:
-        """The instruction of the latest peripheral access; without timing its block."""
-        return int(self.state[Field.ACCESS_PC]) if self._timed else self.read("PC")
+        """The instruction of the latest peripheral access."""
+        return int(self.state[Field.SITE]) & 0xFFFFFFFF
 
     @property
     def instructions(self) -> int:
@@ -255,11 +415,12 @@ class Engine:
         self.clear_memory()
         for field in (Field.CYCLES, Field.INSTRUCTIONS, Field.CODE_MISSES, Field.DATA_MISSES, Field.STALLS):
             self.state[field] = 0
-        self.state[Field.UNALIGNED] = self.state[Field.RESUMED] = 0
+        self.state[Field.UNALIGNED] = 0
+        self.state[Field.JUMPED] = 1
 
     def take_seen(self) -> Flag:
         """Flags of all blocks that ran since the last call."""
-        seen = Flag(int(self.state[Field.SEEN]))
+        seen = Flag.STORE if self.state[Field.SEEN] else Flag(0)
         self.state[Field.SEEN] = 0
         return seen
 
@@ -279,121 +440,83 @@ class Engine:
     def clear_caches(self) -> None:
         clear_caches(self.state)
 
-    def _settle(self, pc: int) -> None:
-        """Charge what was executed of the current block when the engine left it with ``pc`` next."""
-        state = self.state
-        record = int(state[Field.CURRENT])
-        if not record:
-            return
-        state[Field.CURRENT] = 0
-        address, end = int(state[record + Record.ADDRESS]), int(state[record + Record.END])
-        if address <= pc < end:
-            cycles, instructions = self._blocks.before(record, pc)
-            state[Field.CYCLES] += cycles
-            state[Field.INSTRUCTIONS] += instructions
-            return
-        state[Field.CYCLES] += state[record + Record.CYCLES] + (0 if pc == end else state[record + Record.TAKEN])
-        state[Field.INSTRUCTIONS] += state[record + Record.INSTRUCTIONS]
-
     # -- running --------------------------------------------------------------------------------------------------
 
-    def run(self, until: int = NOWHERE) -> Outcome:
-        """Run from PC to the first event; see ``Exit``. The last block is charged when this returns.
+    def watch(self, address: int, callback: Callable[[], None]) -> None:
+        """Call back whenever the basic block that begins at ``address`` is about to run; time has come up to it."""
+        self._watches.setdefault(address, []).append(callback)
+        self.forget_code()
 
-        Getting to the address ``until`` looks like ``Exit.SLEEP`` there.
-        """
-        self._arm(frozenset({*self.breakpoints, until} if self.breakpoints else ()))
-        outcome = self._run(until)
-        if outcome.exit is Exit.SLEEP and outcome.pc in self.breakpoints:
-            return Outcome(Exit.BREAKPOINT_HIT, outcome.pc)
-        return outcome
+    def run(self) -> Outcome:
+        """Run from PC to the first event; see ``Exit``. The last block is charged when this returns."""
+        state = self.state
+        if self._armed != self.breakpoints:
+            self._armed = frozenset(self.breakpoints)
+            self.forget_code()
+        while True:
+            pc = int(state[PC])
+            blocked = self._blocked(pc)
+            if blocked is not None:
+                return blocked
+            state[Field.EXIT] = Leave.NONE
+            RUN_REGIONS(self._pointer)
+            self._raise_error()
+            if state[Field.EXIT] != Leave.UNTRANSLATED:
+                if state[Field.EXIT] == Leave.TIME:
+                    self._sample(int(state[PC]))
+                return self._outcome()
+            pc = int(state[PC])
+            if self._blocked(pc) is None and not self._translate(pc & ~1, int(state[Field.ITSTATE])):
+                return Outcome(Exit.FETCH_FAULT, pc & ~1, pc & ~1)
 
     def step(self) -> Outcome:
-        """Run exactly one instruction, at a breakpoint, too. ``Exit.TIME`` says that nothing came of it."""
-        pc = self.read("PC") & 0xFFFFFFFE
-        try:
-            size = next(decode(pc, self.read_memory(pc, 4)))[1].size
-        except ValueError:
-            return Outcome(Exit.FETCH_FAULT, pc, pc)
-        self._arm(frozenset({pc + size}))
-        self.state[Field.STOP_AT] = self.state[Field.CYCLES] + 1  # a branch ends at the block it leads to
-        outcome = self._run(NOWHERE)
-        if outcome.exit is Exit.SLEEP and self.read_memory(pc, size) not in SLEEPERS:
-            return Outcome(Exit.TIME, outcome.pc)
-        return outcome
+        """Carry out one instruction, whatever the time and the breakpoints are: ``Exit.TIME``, or why it did not."""
+        state = self.state
+        pc = int(state[PC])
+        blocked = self._blocked(pc)
+        if blocked is not None:
+            return blocked
+        translator = RegionTranslator(self._settings, self._fetch, most=1, alone=True)
+        function = self._compile(translator, pc & ~1, int(state[Field.ITSTATE]))
+        if function is None:
+            return Outcome(Exit.FETCH_FAULT, pc & ~1, pc & ~1)
+        state[Field.EXIT] = Leave.NONE
+        native.call(function[0], self._pointer, 0)
+        self._raise_error()
+        if state[Field.EXIT] != Leave.NONE:
+            return self._outcome()
+        return self._blocked(int(state[PC])) or Outcome(Exit.TIME, int(state[PC]) & ~1)
 
-    def _arm(self, exits: frozenset[int]) -> None:
-        """Have translated code end at these addresses; at none: at the one that it is started with."""
-        if exits != self._armed:
-            self._armed = exits
-            self._uc.ctl_exits_enabled(bool(exits))
-            if exits:
-                self._uc.ctl_set_exits(list(exits))
-            self.forget_code()
+    def _blocked(self, pc: int) -> Outcome | None:
+        """What keeps code at ``pc``, with its Thumb bit, from running."""
+        address = pc & ~1
+        if pc >= EXC_RETURN_FIRST:
+            return Outcome(Exit.EXCEPTION_RETURN, address, pc | 1)
+        if not pc & 1:
+            return Outcome(Exit.INVALID_STATE, address)
+        return None
 
-    def _run(self, until: int) -> Outcome:
-        self.state[Field.STOPPED] = Stop.NONE
-        self._interrupt = self._fault = self._violation = None
-        self._stopped_in_access = undefined = False
-        start = self.read("PC") | 1
-        try:
-            self._uc.emu_start(start, until)
-        except UcError as error:
-            if error.errno in {unicorn_const.UC_ERR_INSN_INVALID, unicorn_const.UC_ERR_EXCEPTION}:
-                undefined = True
-            elif self._fault is None:
-                raise
-        if self._violation is not None:
-            self.write("PC", self._violation[0] | 1)
-        pc = self.read("PC") & 0xFFFFFFFE
-        if undefined and pc != start & 0xFFFFFFFE and self._is_hint(pc - 2):
-            undefined = False  # WFE and YIELD end emulation like that, with PC behind them
-        if self._stopped_in_access:
-            pc = self._skip_store(pc)
-        self._settle(pc)
-        return self._outcome(pc, undefined)
+    def _outcome(self) -> Outcome:
+        """Charge what was executed of the current block, and tell why it ended."""
+        state = self.state
+        leave = Leave(int(state[Field.EXIT]))
+        site = int(state[Field.SITE])
+        if leave is Leave.TIME:
+            return Outcome(Exit.TIME, int(state[PC]) & ~1)
+        state[Field.CYCLES] += site >> SITE_CYCLES & FIELD_MASK
+        state[Field.INSTRUCTIONS] += site >> SITE_INSTRUCTIONS & FIELD_MASK
+        if leave is not Leave.BREAKPOINT_HIT:
+            state[Field.JUMPED] = int(leave not in FALLEN_INTO)
+        exit_ = EXITS[leave]
+        return Outcome(exit_, int(state[PC]) & ~1, int(state[Field.FAULT_ADDRESS]) if exit_ in HAS_ADDRESS else 0)
 
-    def _is_hint(self, pc: int) -> bool:
-        try:
-            return self.read_memory(pc, 2) in HINTS
-        except ValueError:
-            return False
+    def _raise_error(self) -> None:
+        """What a callback raised goes on here: it cannot pass through native code."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
-    def _skip_store(self, pc: int) -> int:
-        """Go behind the store that stopped the engine; its access has been carried out."""
-        self.write("PC", (pc + next(decode(pc, self.read_memory(pc, 4)))[1].size) | 1)
-        self.state[Field.RESUMED] = 1
-        return self.read("PC") & 0xFFFFFFFE
-
-    def _outcome(self, pc: int, undefined: bool) -> Outcome:
-        if self._violation is not None:
-            return Outcome(Exit.PROTECTED, pc, self._violation[1])
-        if self._fault is not None:
-            kind, address = self._fault
-            if kind in FETCH_ACCESSES:
-                return Outcome(Exit.FETCH_FAULT, address, address)
-            return Outcome(Exit.WRITE_FAULT if kind in WRITE_ACCESSES else Exit.READ_FAULT, pc, address)
-        if undefined:
-            return Outcome(Exit.UNDEFINED if self.read("XPSR") & THUMB else Exit.INVALID_STATE, pc)
-        if self._interrupt is not None:
-            if self._interrupt == SWI:
-                return Outcome(Exit.SUPERVISOR_CALL, pc)
-            if self._interrupt == BREAKPOINT:
-                return Outcome(Exit.BREAKPOINT, pc)
-            if pc >= EXC_RETURN_FIRST:
-                return Outcome(Exit.EXCEPTION_RETURN, pc, pc | 1)
-            return Outcome(Exit.FETCH_FAULT, pc, pc)
-        if self._stopped_in_access:
-            return Outcome(Exit.TIME, pc)
-        stops = {
-            Stop.TIME: Exit.TIME,
-            Stop.UNMASKED: Exit.UNMASKED,
-            Stop.FP_DISABLED: Exit.FP_DISABLED,
-            Stop.NONE: Exit.SLEEP,
-        }
-        return Outcome(stops[Stop(int(self.state[Field.STOPPED]))], pc)
-
-    # -- hooks ----------------------------------------------------------------------------------------------------
+    # -- callbacks ------------------------------------------------------------------------------------------------
 
     def _set_up_state(self) -> None:
         state, costs = self.state, self.costs
@@ -403,96 +526,100 @@ class Engine:
         state[Field.LOAD_USE] = costs.load_use_shift
         state[Field.UNALIGNED_HALFWAY], state[Field.UNALIGNED_ODD] = costs.unaligned_halfway, costs.unaligned_odd
         state[Field.FLASH_BASE], state[Field.FLASH_SIZE] = self._flash.origin, self._flash.size
-        state[Field.FLASH_ALIAS] = self._flash.origin if self._flash.alias is None else self._flash.alias
         state[Field.UNIT_SHIFT] = 3
-        state[Field.EMU_STOP] = native_address(uclib.uc_emu_stop)
-        state[Field.REG_READ] = native_address(uclib.uc_reg_read)
-        state[Field.REG_WRITE] = native_address(uclib.uc_reg_write)
-        state[Field.REGISTER_PC], state[Field.REGISTER_EPSR] = REGISTERS["PC"], REGISTERS["EPSR"]
-        self._decode_callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(self._decode)
-        state[Field.DECODE] = native_address(self._decode_callback)
-
-    def _decode(self, address: int, size: int) -> int:
-        """Called by the block hook: cost the block and return the offset of its new record."""
-        code = bytes(self._uc.mem_read(address, size))
-        on_system_bus = any(
-            region.system_bus and region.origin <= address < region.origin + region.size for region in self._regions
+        state[Field.JUMPED] = 1
+        state[PC] = 1
+        state[Field.MEMORY] = self._bytes.ctypes.data
+        state[Field.CODE_MAP] = self._code_map.ctypes.data
+        state[Field.SPANS] = len(self._spans)
+        for index, span in enumerate(self._spans):
+            state[SPAN + index * SPAN_WORDS : SPAN + (index + 1) * SPAN_WORDS] = span
+        for field, function in (
+            (Field.ON_LOAD, runtime.on_load),
+            (Field.ON_STORE, runtime.on_store),
+            (Field.ON_LOAD_MULTIPLE, runtime.on_load_multiple),
+            (Field.ON_STORE_MULTIPLE, runtime.on_store_multiple),
+            (Field.ON_FETCH, runtime.on_fetch),
+        ):
+            state[field] = function.address
+        self._callbacks = []
+        number, pointer = ctypes.c_int64, ctypes.c_void_p
+        callbacks: tuple[tuple[Field, Callable[..., int], tuple[Any, ...]], ...] = (
+            (Field.READ, self._on_read, (number, number)),
+            (Field.WRITE, self._on_write, (number, number, number)),
+            (Field.PROGRAM, self._on_program, (number, number, number)),
+            (Field.GUARD, self._on_guarded, (number, number)),
+            (Field.CODE_WRITTEN, self._code_written, (number, number)),
+            (Field.SYSTEM, self._on_system, (pointer, number, number, number)),
+            (Field.WATCH, self._on_watch, (pointer, number)),
         )
-        return self._blocks.add(block_cost(self.costs, address, code, on_system_bus))
+        for field, method, operands in callbacks:
+            callback = ctypes.CFUNCTYPE(number, *operands)(self._guarded(method))
+            self._callbacks.append(callback)
+            state[field] = native_address(callback)
 
-    def _add_hooks(self) -> None:
-        access = unicorn_const.UC_HOOK_MEM_READ | unicorn_const.UC_HOOK_MEM_WRITE
-        self._add_native(unicorn_const.UC_HOOK_BLOCK, hooks.on_block.address, 1, 0)
-        if self._timed:  # any memory hook takes the engine off its fast path for all loads and stores
-            self._add_native(access, hooks.on_memory.address, 1, 0)
-        self._uc.hook_add(unicorn_const.UC_HOOK_INTR, self._on_interrupt)
-        self._uc.hook_add(unicorn_const.UC_HOOK_MEM_INVALID, self._on_invalid)
+    def _guarded(self, method: Callable[..., int]) -> Callable[..., int]:
+        def callback(*operands: int) -> int:
+            try:
+                return method(*operands)
+            except BaseException as error:
+                self._error = self._error or error
+                self.stop_no_later_than(0)
+                return 0
 
-    def watch(self, address: int, callback: Callable[[], None]) -> None:
-        """Call back whenever the basic block that begins at ``address`` is about to run; time has come up to it."""
+        return callback
 
-        def on_entry(_: Any, __: int, ___: int, ____: Any) -> None:
-            if self.state[Field.STOPPED] == Stop.NONE:  # else it only runs after the engine has been away
-                callback()
+    def _is_peripheral(self, address: int) -> bool:
+        return any(origin <= address < origin + size for origin, size in self._peripherals)
 
-        self._uc.hook_add(unicorn_const.UC_HOOK_BLOCK, on_entry, begin=address, end=address)
-
-    def _add_native(self, kind: int, function: int, begin: int, end: int) -> None:
-        handle = ctypes.c_size_t()
-        status = uclib.uc_hook_add(
-            self._uc._uch,
-            ctypes.byref(handle),
-            kind,
-            ctypes.c_void_p(function),
-            ctypes.c_void_p(address_of(self.state)),
-            ctypes.c_uint64(begin),
-            ctypes.c_uint64(end),
-        )
-        if status != unicorn_const.UC_ERR_OK:
-            raise UcError(status)
-
-    def _on_interrupt(self, uc: Any, number: int, _: Any) -> None:
-        self._interrupt = number
-        uc.emu_stop()
-
-    def _on_invalid(self, _: Any, kind: int, address: int, size: int, value: int, __: Any) -> bool:
-        if kind == unicorn_const.UC_MEM_WRITE_PROT and self._program(address, size, value & (1 << 8 * size) - 1):
-            return True  # the engine drops the store and goes on
-        self._fault = (kind, address)
-        return False
-
-    def _program(self, address: int, size: int, value: int) -> bool:
-        self.state[Field.ACCESS_PC] = self.read("PC")
+    def _on_read(self, address: int, size: int) -> int:
+        if not self._is_peripheral(address):
+            return -1
         self._in_access = True
         try:
-            return self._bus.program(address, size, value)
+            return self._bus.read(address, size) & ((1 << 8 * size) - 1)
         finally:
             self._in_access = False
 
-    def _on_read(self, _: Any, offset: int, size: int, origin: int) -> int:
+    def _on_write(self, address: int, access: int, value: int) -> int:
+        """1 when an exception should be taken before the next instruction."""
+        if not self._is_peripheral(address):
+            return -1
+        size = access & 7
         self._in_access = True
         try:
-            return self._bus.read(origin + offset, size)
+            self._bus.write(address, size, value & ((1 << 8 * size) - 1))
+        finally:
+            self._in_access = False
+        return int(bool(access & Access.PLAIN) and self.state[Field.STOP_AT] == 0 and self.exception_ready())
+
+    def _on_program(self, address: int, access: int, value: int) -> int:
+        """A store to memory that is not writable; -1: nobody takes it."""
+        size = access & 7
+        self._in_access = True
+        try:
+            return 0 if self._bus.program(address, size, value & ((1 << 8 * size) - 1)) else -1
         finally:
             self._in_access = False
 
-    def _on_write(self, _: Any, offset: int, size: int, value: int, origin: int) -> None:
-        self._in_access = True
-        try:
-            self._bus.write(origin + offset, size, value)
-        finally:
-            self._in_access = False
-        if self.state[Field.STOP_AT] == 0 and self._may_stop_here() and self.exception_ready():
-            self._stopped_in_access = True
-            self._uc.emu_stop()  # takes effect at once: the engine goes back to before this instruction
+    def _on_system(self, _: int, action: int, operand: int, __: int) -> int:
+        if action == READ_SPECIAL:
+            self.state[R0 + (operand >> 16)] = self._special.read(operand & 0xFF)
+        elif action == WRITE_SPECIAL:
+            self._special.write(operand & 0xFF, operand >> 10 & 3, int(self.state[R0 + (operand >> 16)]))
+        elif action == CHANGE_STATE:
+            self._special.change_masks(operand)
+        else:
+            self.event_sent()
+        return 0
 
-    def _may_stop_here(self) -> bool:
-        """Whether the present store may be the last instruction before an exception.
+    event_sent: Callable[[], None] = staticmethod(lambda: None)  # SEV was executed
 
-        Not without timing, when PC is not known; not in a block with IT, whose state would be lost (see
-        ``hooks.repair_it``); not if the store does more than store. The exception then waits for the block's end.
-        """
-        record = int(self.state[Field.CURRENT])
-        if not self._timed or not record or self.state[record + Record.FLAGS] & Flag.IT:
-            return False
-        return is_plain_store(bytes(self._uc.mem_read(self.access_pc, 4)))
+    def _on_watch(self, _: int, address: int) -> int:
+        for callback in self._watches.get(address, ()):
+            callback()
+        return 0
+
+
+RUN_REGIONS = ctypes.CFUNCTYPE(None, ctypes.c_int64)(runtime.run_regions.address)
+__all__ = ["CORE_REGISTERS", "Bus", "Engine", "Exit", "Outcome", "Region"]

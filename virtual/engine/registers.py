@@ -1,63 +1,120 @@
-"""Access to the engine's registers, by name, with as little overhead as Python allows."""
+"""The registers of the core by name, in the shared state."""
 
-import ctypes
-from functools import cache
-from typing import Any
+from collections.abc import Callable
 
-from unicorn import arm_const
-from unicorn.unicorn_py3.unicorn import uclib
+from virtual.timing.state import R0, S0, Field, Words
 
-CORE_REGISTERS = ("R0", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "LR", "SP", "PC")
-STATUS_REGISTERS = ("XPSR", "IPSR", "EPSR", "MSP", "PSP", "CONTROL", "PRIMASK", "BASEPRI", "FAULTMASK", "FPSCR")
-REGISTERS: dict[str, int] = {
-    name: getattr(arm_const, f"UC_ARM_REG_{name}")
-    for name in (*CORE_REGISTERS, *STATUS_REGISTERS, *(f"S{n}" for n in range(32)))
+CORE_REGISTERS = ("R0", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "SP", "LR", "PC")
+PLAIN = {
+    **{name: R0 + number for number, name in enumerate(CORE_REGISTERS) if name != "PC"},
+    **{f"S{number}": S0 + number for number in range(32)},
+    "PRIMASK": int(Field.PRIMASK),
+    "BASEPRI": int(Field.BASEPRI),
+    "FAULTMASK": int(Field.FAULTMASK),
+    "FPSCR": int(Field.FPSCR),
+    "IPSR": int(Field.IPSR),
 }
-
-
-class Group:
-    """Buffers for several registers that are read or written in one call."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self.size = len(names)
-        self.numbers = (ctypes.c_int * self.size)(*(REGISTERS[name] for name in names))
-        self.values = (ctypes.c_uint64 * self.size)()
-        start = ctypes.addressof(self.values)
-        self.pointers = (ctypes.c_void_p * self.size)(*(start + 8 * index for index in range(self.size)))
-
-
-@cache
-def group(names: tuple[str, ...]) -> Group:
-    return Group(names)
+PC, SP = R0 + 15, R0 + 13
+THUMB, Q = 1 << 24, 1 << 27
+NPRIV, SPSEL, FPCA = 1, 2, 4
+WORD = 0xFFFFFFFF
+GE_LANES = tuple((1 << lane, 0xFF << 8 * lane) for lane in range(4))
 
 
 class Registers:
-    """The registers of one engine, given by its handle. Values are 32-bit unsigned."""
+    """Values are 32-bit unsigned. Which of the two stack pointers SP is follows CONTROL and IPSR."""
 
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
-        self._value = ctypes.c_uint64()
-        self._pointer = ctypes.byref(self._value)
-        self._read = uclib.uc_reg_read
-        self._write = uclib.uc_reg_write
+    def __init__(self, state: Words) -> None:
+        self._state = state
 
     def read(self, name: str) -> int:
-        self._value.value = 0
-        self._read(self._handle, REGISTERS[name], self._pointer)
-        return self._value.value
+        place = PLAIN.get(name)
+        if place is not None:
+            return int(self._state[place])
+        if name == "PC":
+            return int(self._state[PC]) & ~1
+        return {
+            "XPSR": self._status, "EPSR": self._execution, "APSR": self._flags,
+            "CONTROL": self._control, "MSP": self._main, "PSP": self._process,
+        }[name]()  # fmt: skip
 
     def write(self, name: str, value: int) -> None:
-        self._value.value = value
-        self._write(self._handle, REGISTERS[name], self._pointer)
+        state = self._state
+        value &= WORD
+        if name in {"SP", "MSP", "PSP"}:
+            value &= ~3
+        if name == "PC":
+            state[PC] = value & ~1 | state[PC] & 1
+        elif name in {"MSP", "PSP"}:
+            state[SP if (name == "PSP") == self._on_process_stack() else Field.OTHER_SP] = value
+        elif name == "XPSR":
+            self._write_status(value)
+        elif name == "APSR":
+            self._write_flags(value)
+        elif name == "CONTROL":
+            self._switch(lambda: self._write_control(value))
+        elif name == "IPSR":
+            self._switch(lambda: self._set(Field.IPSR, value & 0x1FF))
+        else:
+            state[PLAIN[name]] = value
 
-    def read_all(self, names: tuple[str, ...]) -> tuple[int, ...]:
-        """Read several registers at once; ``names`` should be a constant, its buffers are kept."""
-        buffers = group(names)
-        buffers.values[:] = [0] * buffers.size
-        uclib.uc_reg_read_batch(self._handle, buffers.numbers, buffers.pointers, buffers.size)
-        return tuple(buffers.values)
+    def _set(self, field: Field, value: int) -> None:
+        self._state[field] = value
 
-    def write_all(self, names: tuple[str, ...], values: tuple[int, ...]) -> None:
-        buffers = group(names)
-        buffers.values[:] = list(values)
-        uclib.uc_reg_write_batch(self._handle, buffers.numbers, buffers.pointers, buffers.size)
+    # -- stack pointers -------------------------------------------------------------------------------------------
+
+    def _on_process_stack(self) -> bool:
+        return bool(self._state[Field.SPSEL]) and not self._state[Field.IPSR]
+
+    def _switch(self, change: Callable[[], None]) -> None:
+        """Change what decides about the stack pointer."""
+        before = self._on_process_stack()
+        change()
+        if before != self._on_process_stack():
+            state = self._state
+            state[SP], state[Field.OTHER_SP] = int(state[Field.OTHER_SP]), int(state[SP])
+
+    def _main(self) -> int:
+        return int(self._state[Field.OTHER_SP if self._on_process_stack() else SP])
+
+    def _process(self) -> int:
+        return int(self._state[SP if self._on_process_stack() else Field.OTHER_SP])
+
+    # -- status ---------------------------------------------------------------------------------------------------
+
+    def _control(self) -> int:
+        state = self._state
+        bits = ((Field.NPRIV, NPRIV), (Field.SPSEL, SPSEL), (Field.FPCA, FPCA))
+        return sum(bit for field, bit in bits if state[field])
+
+    def _write_control(self, value: int) -> None:
+        for field, bit in ((Field.NPRIV, NPRIV), (Field.SPSEL, SPSEL), (Field.FPCA, FPCA)):
+            self._set(field, int(bool(value & bit)))
+
+    def _flags(self) -> int:
+        state = self._state
+        value = int(state[Field.N]) & 1 << 31 | int(state[Field.Z] == 0) << 30
+        value |= int(state[Field.C] != 0) << 29 | int(state[Field.V] != 0) << 28 | (Q if state[Field.Q] else 0)
+        lanes = int(state[Field.GE])
+        return value | sum(bit << 16 for bit, lane in GE_LANES if lanes & lane)
+
+    def _write_flags(self, value: int) -> None:
+        self._set(Field.N, value & 1 << 31)
+        self._set(Field.Z, int(not value >> 30 & 1))
+        for field, position in ((Field.C, 29), (Field.V, 28), (Field.Q, 27)):
+            self._set(field, value >> position & 1)
+        self._set(Field.GE, sum(lane for bit, lane in GE_LANES if value >> 16 & bit))
+
+    def _execution(self) -> int:
+        it = int(self._state[Field.ITSTATE])
+        return (THUMB if self._state[PC] & 1 else 0) | (it & 3) << 25 | (it >> 2) << 10
+
+    def _status(self) -> int:
+        return self._flags() | self._execution() | int(self._state[Field.IPSR])
+
+    def _write_status(self, value: int) -> None:
+        state = self._state
+        self._write_flags(value)
+        state[Field.ITSTATE] = value >> 25 & 3 | (value >> 10 & 0x3F) << 2
+        state[PC] = int(state[PC]) & ~1 | (1 if value & THUMB else 0)
+        self._switch(lambda: self._set(Field.IPSR, value & 0x1FF))

@@ -1,6 +1,6 @@
-"""The cycle model: decoding of Thumb-2 code, static costs of basic blocks, caches, native hooks that charge them.
+"""The cycle model: decoding of Thumb-2 code, static costs of basic blocks, caches and the functions that charge them.
 
-Numba keeps the compiled hooks below ``build/``. It does not notice when constants of another module change, so the
+Numba keeps the compiled functions below ``build/``. It does not notice when constants of another module change, so the
 folder's name holds a digest of all the sources that matter. This must be set before numba is imported.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.paths import BUILD
 
-SOURCES = ("costs.py", "hooks.py", "native_call.py", "state.py")
+SOURCES = ("costs.py", "runtime.py", "native_call.py", "state.py")
 
 
 def sources_digest() -> str:
