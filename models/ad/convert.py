@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.ad.folding import Dense
-from models.ad.network import tensorflow
+from models.backend import tensorflow
 
 _CALIBRATION_STRIDE = 5  # upstream calibrates with every fifth training window
 

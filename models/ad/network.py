@@ -4,15 +4,14 @@ Architecture: MLPerf Tiny, benchmark/training/anomaly_detection/keras_model.py. 
 needs it, so that everything else of this package works without.
 """
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import UserError
 from models.ad.folding import BatchNorm, Dense, fold
+from models.backend import tensorflow
 
 INPUTS = 640
 HIDDEN = (128, 128, 128, 128, 8, 128, 128, 128, 128)
@@ -20,21 +19,6 @@ HIDDEN = (128, 128, 128, 128, 8, 128, 128, 128, 128)
 # Keras 3 defaults to 1e-3 and 0.99 as well; they are part of the architecture, so they are stated.
 _EPSILON = 1e-3
 _MOMENTUM = 0.99
-
-
-def tensorflow() -> Any:
-    """Import TensorFlow, told to keep quiet and to round the same way on every processor unless the user set otherwise.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    try:
-        import tensorflow
-    except ImportError as error:
-        raise UserError("training needs TensorFlow; run `pip install tensorflow-cpu`") from error
-    return tensorflow
 
 
 def build() -> Any:

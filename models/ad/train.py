@@ -29,6 +29,7 @@ from models.ad import convert, dataset, folding, network, scoring, structure
 from models.ad.dataset import Sizes
 from models.ad.machines import FAULTS, MACHINES
 from models.ad.sounds import SAMPLE_RATE, SECONDS
+from models.backend import tensorflow
 
 NAME = "ad_synthetic_int8"
 SEED = 0
@@ -75,7 +76,7 @@ def make(out_dir: Path, *, seed: int = SEED, smoke: bool = False, report: Report
 
 
 def _make(seed: int, plan: Plan, smoke: bool, report: Report) -> tuple[bytes, dict[str, Any]]:
-    tf = network.tensorflow()
+    tf = tensorflow()
     started = time.monotonic()
     tf.keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,1 @@
+"""Keyword spotting: features, data, recipe."""

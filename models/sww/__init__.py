@@ -1,0 +1,1 @@
+"""Streaming wakeword: features and data."""

@@ -1,0 +1,104 @@
+"""Weights of the reference models into our Keras networks.
+
+A float `.tflite` holds batch normalisation folded into the convolution or dense layer before it. Such a layer's filters
+and biases go into the Keras layer as they are, and the normalisation after it becomes the identity.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import UserError
+from generator.graph import Graph, Tensor
+from generator.importer import read_graph
+from models.backend import keras
+
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+
+def load(network: Any, source: Path) -> None:
+    """Put the weights of a `.tflite` (float) or Keras file (`.h5`, `.keras`) into ``network``.
+
+    Raises:
+        UserError: the file cannot be read, is quantised, or is of another network.
+    """
+    if source.suffix != ".tflite":
+        _load_keras(network, source)
+        return
+    graph = read_graph(source)
+    layers = [layer for layer in network.layers if _kind(layer)]
+    found = list(_filters(graph, source))
+    if [kind for kind, _, _ in found] != [_kind(layer) for layer in layers]:
+        raise UserError(f"{source} is no {network.name}: its layers are {', '.join(kind for kind, _, _ in found)}")
+    for layer, (_, weights, bias) in zip(layers, found, strict=True):
+        norm = _normalisation_after(network, layer)
+        wanted = layer.weights[0].shape
+        if tuple(weights.shape) != tuple(wanted):
+            raise UserError(f"{source} is no {network.name}: {layer.name} is {list(weights.shape)}, not {list(wanted)}")
+        if layer.use_bias:
+            layer.set_weights([weights, bias])
+        else:
+            layer.set_weights([weights])
+        if norm is not None:
+            one = np.ones_like(bias)
+            beta = 0 * bias if layer.use_bias else bias
+            norm.set_weights([one, beta, 0 * bias, one * np.float32(1 - norm.epsilon)])
+        elif not layer.use_bias and bias.any():
+            raise UserError(f"{source}: {layer.name} has a bias that {network.name} has no place for")
+
+
+def _load_keras(network: Any, source: Path) -> None:
+    """By the layers' order: configurations of older Keras versions are not readable, their weights are."""
+    if not source.is_file():
+        raise UserError(f"no file {source}")
+    try:
+        if source.suffix == ".keras":
+            network.set_weights(keras().models.load_model(source, compile=False).get_weights())
+        else:
+            network.load_weights(source)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{source} has no weights of {network.name}: {str(error).splitlines()[0]}") from error
+
+
+def _kind(layer: Any) -> str:
+    return {"Conv2D": "CONV_2D", "DepthwiseConv2D": "DEPTHWISE_CONV_2D", "Dense": "FULLY_CONNECTED"}.get(
+        type(layer).__name__, ""
+    )
+
+
+def _filters(graph: Graph, source: Path) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    """Kind, weights in Keras's order, bias of each layer that has weights, in the graph's order."""
+    for operator in graph.operators:
+        if operator.name not in WEIGHTED:
+            continue
+        weights, bias = graph.input(operator, 1), graph.input(operator, 2)
+        if weights is None or weights.data is None or graph.output(operator).dtype != "float32":
+            raise UserError(f"{source}: {operator.label} is no layer of a float model with constant weights")
+        # convolutions: [out, rows, columns, in], depthwise [1, rows, columns, channels]; dense: [out, in]
+        data = np.moveaxis(_real(weights), 0, -1)
+        channels = graph.output(operator).shape[-1]
+        stored = bias.data if bias is not None and bias.data is not None else np.zeros(channels, np.float32)
+        yield operator.name, data, stored
+
+
+def _real(tensor: Tensor) -> NDArray[np.float32]:
+    """A constant's numbers; those of models with int8 weights and float activations are dequantised."""
+    assert tensor.data is not None
+    if tensor.quantization is None:
+        return np.asarray(tensor.data, np.float32)
+    shape = [1] * len(tensor.shape)
+    shape[tensor.quantization.axis] = -1
+    scales = tensor.quantization.scales
+    return np.asarray(tensor.data, np.float32) * (scales.reshape(shape) if len(scales) > 1 else scales[0])
+
+
+def _normalisation_after(network: Any, layer: Any) -> Any | None:
+    """The batch normalisation that takes ``layer``'s output, if one does."""
+    output = layer.output
+    for candidate in network.layers:
+        if type(candidate).__name__ == "BatchNormalization" and candidate.input is output:
+            return candidate
+    return None
