@@ -29,7 +29,7 @@ def load(network: Any, source: Path) -> None:
         _load_keras(network, source)
         return
     graph = read_graph(source)
-    layers = [layer for layer in network.layers if _kind(layer)]
+    layers = weighted_layers(network)
     found = list(_filters(graph, source))
     if [kind for kind, _, _ in found] != [_kind(layer) for layer in layers]:
         raise UserError(f"{source} is no {network.name}: its layers are {', '.join(kind for kind, _, _ in found)}")
@@ -48,6 +48,24 @@ def load(network: Any, source: Path) -> None:
             norm.set_weights([one, beta, 0 * bias, one * np.float32(1 - norm.epsilon)])
         elif not layer.use_bias and bias.any():
             raise UserError(f"{source}: {layer.name} has a bias that {network.name} has no place for")
+
+
+def weighted_layers(network: Any) -> list[Any]:
+    """Convolutions and dense layers, in the network's order, which is the order of a `.tflite` made of it."""
+    return [layer for layer in network.layers if _kind(layer)]
+
+
+def set_filters(network: Any, layer: Any, folded: NDArray[np.float32]) -> None:
+    """Give a layer the weights of a `.tflite` in which the normalisation after it, if any, is folded into them."""
+    filters = np.moveaxis(folded, 0, -1)
+    norm = _normalisation_after(network, layer)
+    if norm is not None:
+        gamma, _, _, variance = norm.get_weights()
+        factor = gamma / np.sqrt(variance + norm.epsilon)
+        shape = (-1, 1) if _kind(layer) == "DEPTHWISE_CONV_2D" else (-1,)
+        factor = factor.reshape(shape)
+        filters = np.divide(filters, factor, out=np.zeros_like(filters), where=np.abs(factor) > 1e-12)
+    layer.set_weights([filters, *layer.get_weights()[1:]])
 
 
 def _load_keras(network: Any, source: Path) -> None:
@@ -78,13 +96,13 @@ def _filters(graph: Graph, source: Path) -> Iterator[tuple[str, NDArray[Any], ND
         if weights is None or weights.data is None or graph.output(operator).dtype != "float32":
             raise UserError(f"{source}: {operator.label} is no layer of a float model with constant weights")
         # convolutions: [out, rows, columns, in], depthwise [1, rows, columns, channels]; dense: [out, in]
-        data = np.moveaxis(_real(weights), 0, -1)
+        data = np.moveaxis(dequantized(weights), 0, -1)
         channels = graph.output(operator).shape[-1]
         stored = bias.data if bias is not None and bias.data is not None else np.zeros(channels, np.float32)
         yield operator.name, data, stored
 
 
-def _real(tensor: Tensor) -> NDArray[np.float32]:
+def dequantized(tensor: Tensor) -> NDArray[np.float32]:
     """A constant's numbers; those of models with int8 weights and float activations are dequantised."""
     assert tensor.data is not None
     if tensor.quantization is None:
