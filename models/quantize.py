@@ -27,10 +27,11 @@ REPORT_INPUTS = 64  # of the calibration set, that layers are compared with
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One operator. ``low``, ``high``: range of its output over the inputs, in float. ``scale``, ``zero_point``: how the
-    output is quantised. ``sqnr``: signal to noise of the output, after all quantised layers so far, in
-    dB. ``weight_sqnr``: of its own weights. ``lost``: percentage points of accuracy lost when only its weights
-    are quantised; None for a layer without.
+    """One operator. ``low``, ``high``: range of its output over the inputs, in float.
+
+    ``scale``, ``zero_point``: how the output is quantised. ``sqnr``: signal to noise of the output, in dB, after all
+    quantised layers so far. ``weight_sqnr``: of its own weights. ``lost``: percentage points of accuracy lost when only
+    its weights are quantised. Both are None for a layer without weights.
     """
 
     name: str

@@ -87,12 +87,17 @@ def rows(folder: Path, seed: int) -> Corpus:
         raise UserError(f"{folder} has no PNG")
     pictures = np.concatenate([_png(path) for path in files])
     try:
-        labels = np.loadtxt(folder / "labels.csv", np.int64, delimiter=",", ndmin=2)[:, 1]
+        table = np.loadtxt(folder / "labels.csv", np.int64, delimiter=",", ndmin=2)
+        numbers, labels = table[:, 0], table[:, 1]
     except (OSError, ValueError, IndexError) as error:
         raise UserError(f"{folder / 'labels.csv'}: {error}; a line is `index,label`") from error
-    if not 0 < len(labels) <= len(pictures) or pictures.shape[1] != SIZE * SIZE:
-        raise UserError(f"{folder}: {len(pictures)} pictures of {pictures.shape[1]} pixels for {len(labels)} labels")
-    samples = Samples(pictures[: len(labels)].reshape(-1, SIZE, SIZE, 3), labels)
+    if pictures.shape[1] != SIZE * SIZE:
+        raise UserError(f"{folder}: a row of a PNG is a picture of {SIZE * SIZE} pixels, not {pictures.shape[1]}")
+    here = (numbers >= 0) & (numbers < len(pictures))  # the list may be longer
+    if not here.any():
+        raise UserError(f"{folder / 'labels.csv'} has no label of the {len(pictures)} pictures there")
+    labels = labels[here]
+    samples = Samples(pictures[numbers[here]].reshape(-1, SIZE, SIZE, 3), labels)
     order = np.random.default_rng(seed).permutation(len(labels))
     held_out = int(len(labels) * VALIDATION_SHARE)
     return Corpus(

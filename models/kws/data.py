@@ -57,12 +57,17 @@ def pool(source: Path, seed: int) -> Corpus:
         raise UserError(f"{source}: a label is not one of 0 to {len(benchmark.labels) - 1}")
     real = (features.astype(np.float32) - benchmark.input_zero_point) * np.float32(benchmark.input_scale)
     samples = Samples(real[..., np.newaxis], labels.astype(np.int64))
-    held_out = split_by_group(speakers, VALIDATION_SHARE, seed)
+    groups = np.where(speakers == "", np.char.mod("%d", np.arange(len(speakers))), speakers)  # silence is nobody's
+    held_out = split_by_group(groups, VALIDATION_SHARE, seed)
     return Corpus(
         samples.take(~held_out),
         samples.take(held_out),
-        f"{len(labels)} clips of {len(np.unique(speakers))} speakers from {source.name}",
-        {"clips": len(labels), "speakers": len(np.unique(speakers)), "validation_clips": int(held_out.sum())},
+        f"{len(labels)} clips of {len(np.unique(speakers[speakers != '']))} speakers from {source.name}",
+        {
+            "clips": len(labels),
+            "speakers": len(np.unique(speakers[speakers != ""])),
+            "validation_clips": int(held_out.sum()),
+        },
     )
 
 
