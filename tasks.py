@@ -536,16 +536,31 @@ def board(
     )
 
 
-@task(help={"fetch": "fetch this model into build/models", "from_": "folder to take it from instead of the network"})
+@task(
+    help={
+        "fetch": "fetch this file into build/models, or go on doing so",
+        "from_": "folder to take it from instead of the network",
+        "mirror": "URL of a folder that holds the files (default $FIRMBENCH_MIRROR)",
+        "show": "all that is known of one file: licence, provenance, published quality, URL",
+    }
+)
 @friendly
-def models(_context: Context, fetch: str | None = None, from_: str | None = None) -> None:
-    """List the models firmbench knows, or fetch one, checked by its SHA-256."""
-    from models.listing import fetch_model, models_table
+def models(
+    _context: Context,
+    fetch: str | None = None,
+    from_: str | None = None,
+    mirror: str | None = None,
+    show: str | None = None,
+) -> None:
+    """List the models and training archives firmbench knows, or fetch one, checked by its SHA-256."""
+    from models.listing import describe, fetch_model, models_table
 
-    if fetch is None:
+    if show is not None:
+        say("\n".join(describe(show)))
+    elif fetch is None:
         console.print(models_table())
     else:
-        say(fetch_model(fetch, Path(from_).expanduser() if from_ else None))
+        say(fetch_model(fetch, Path(from_).expanduser() if from_ else None, mirror, console))
 
 
 @task(
@@ -567,16 +582,108 @@ def data(_context: Context, fetch: str | None = None, from_: str | None = None, 
 
 
 @task(
-    help={"bench": BENCH_HELP, "out": "folder for the model (default build/train/<bench>)", "smoke": "tiny and quick"}
+    help={
+        "bench": BENCH_HELP,
+        "data": "the data set's archive or folder (default for ad: sounds that are synthesised)",
+        "recipe": "reference: as upstream trains; shipped: as the models of this repository were made",
+        "epochs": "instead of the recipe's number",
+        "out": "folder for the model, checkpoints and logs (default build/train/<bench>)",
+        "resume": "go on after the last finished epoch",
+        "smoke": "a few steps, to see that everything works",
+    }
 )
 @friendly
 def train(
-    _context: Context, bench: str = DEFAULT_BENCH, out: str | None = None, seed: str = "0", smoke: bool = False
+    _context: Context,
+    bench: str = DEFAULT_BENCH,
+    data: str | None = None,
+    recipe: str = "reference",
+    epochs: str | None = None,
+    out: str | None = None,
+    seed: str = "0",
+    resume: bool = False,
+    smoke: bool = False,
 ) -> None:
-    """Train the model that firmbench ships for a benchmark, from data the script makes itself. Needs TensorFlow."""
+    """Train a benchmark's network and quantise it. Needs TensorFlow."""
     from models.training import train as train_model
 
-    say(train_model(bench, Path(out) if out else None, _integer("--seed", seed), smoke, say))
+    message = train_model(
+        bench,
+        Path(out).expanduser() if out else None,
+        _integer("--seed", seed),
+        smoke,
+        say,
+        data=Path(data).expanduser() if data else None,
+        recipe=recipe,
+        epochs=_integer("--epochs", epochs) if epochs else None,
+        resume=resume,
+    )
+    say(message)
+
+
+@task(
+    help={
+        "bench": BENCH_HELP,
+        "model": "a float model: Keras file, .tflite, or the name of one that `invoke models` lists",
+        "data": "the data set's archive or folder, for calibration",
+        "kind": "int8, or int16x8: 16-bit activations (default int8)",
+        "indices": "which samples calibrate: a .npy or a text of indices (default: 120, evenly over the classes)",
+        "out": "file to write (default build/quantized/<model>_<kind>.tflite)",
+    }
+)
+@friendly
+def quantize(
+    _context: Context,
+    bench: str,
+    model: str,
+    data: str,
+    kind: str = "int8",
+    indices: str | None = None,
+    out: str | None = None,
+) -> None:
+    """Quantise a benchmark's float model and show what that does to each layer. Needs TensorFlow."""
+    from models.training import quantize as quantize_model
+
+    list_ = Path(indices).expanduser() if indices else None
+    target = Path(out).expanduser() if out else None
+    source = Path(data).expanduser()
+    say(quantize_model(bench, model, source, console, say, kind=kind, indices=list_, out=target))
+
+
+@task(
+    help={
+        "bench": BENCH_HELP,
+        "data": "folder with <DIR>/<model id>/y_labels.csv and .bin files",
+        "model": "a .tflite or Keras file (default: the benchmark's)",
+        "kernels": "tflm: TensorFlow Lite Micro, as the firmware; tflite: TensorFlow Lite (default tflm)",
+        "count": "at most this many files, of every class some",
+        "out": "file for each file's results (default build/evaluation/<model>.csv)",
+    }
+)
+@friendly
+def evaluate(
+    _context: Context,
+    bench: str,
+    data: str,
+    model: str | None = None,
+    kernels: str = "tflm",
+    count: str | None = None,
+    out: str | None = None,
+) -> None:
+    """Score a model on this computer as `invoke bench --mode accuracy` scores a board."""
+    from common.benchmark import load_benchmark
+    from common.paths import BUILD
+    from models.evaluate import evaluate as evaluate_model
+    from models.evaluate import evaluation_table, write_files
+
+    benchmark = load_benchmark(bench)
+    path = Path(model).expanduser() if model else _choice(bench, None).model
+    number = _integer("--count", count) if count else None
+    result = evaluate_model(benchmark, path, Path(data).expanduser(), kernels=kernels, count=number, console=console)
+    target = Path(out).expanduser() if out else BUILD / "evaluation" / f"{path.stem}.csv"
+    write_files(result, target)
+    console.print(evaluation_table(benchmark, result))
+    say(f"results of each file: {target}")
 
 
 @task(
@@ -729,6 +836,8 @@ namespace = Collection(
     models,
     data,
     train,
+    quantize,
+    evaluate,
     lint,
     test,
     clean,

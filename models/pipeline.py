@@ -130,15 +130,19 @@ def facts(chosen: Recipe) -> dict[str, Any]:
 def calibration(benchmark: Benchmark, samples: Samples) -> Floats:
     """Training inputs for the quantiser, evenly over the classes, float32 [n, ...].
 
-    What an int8 input of the data set can hold is put into the first one, lowest and highest, so that the model's input
-    has the data set's own scale: its bytes are copied unchanged.
+    The model's input gets the data set's own scale that way: its bytes are copied unchanged (see `with_ends`).
     """
     random = np.random.default_rng(CALIBRATION_SEED)
     classes = np.unique(samples.labels)
     share = CALIBRATION // len(classes)
     of_class = [random.permutation(np.flatnonzero(samples.labels == label))[:share] for label in classes]
     indices = np.concatenate(of_class)
-    inputs = real(samples.take(indices), benchmark.name).copy()
+    return with_ends(benchmark, real(samples.take(indices), benchmark.name))
+
+
+def with_ends(benchmark: Benchmark, given: Floats) -> Floats:
+    """Calibration inputs with the lowest and highest number of the data set put into the first one."""
+    inputs = given.copy()
     wire = benchmark.inputs[0].dtype
     if wire in ("int8", "uint8"):
         limits = np.iinfo(wire)

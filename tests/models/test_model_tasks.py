@@ -24,22 +24,28 @@ def test_table_shows_every_model_with_its_hash() -> None:
 
 
 def test_fetching_the_shipped_model_says_how_to_use_it() -> None:
-    assert "invoke build --model" in listing.fetch_model("ad_synthetic_int8")
+    message = listing.fetch_model("ad_synthetic_int8", None, None, Console(file=io.StringIO()))
+    assert "invoke build --bench ad --model" in message
 
 
-def test_unknown_benchmark_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no training script for benchmark 'kws'; there are: ad"):
+def test_one_file_is_described_with_its_source() -> None:
+    text = "\n".join(listing.describe("dev_data_ToyCar.zip"))
+    assert "sha256: not published" in text and "CC BY-NC-SA 4.0" in text and "3678171" in text
+
+
+def test_training_without_data_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--data is missing: the archive or folder of kws's data set"):
         training.train("kws", tmp_path, 0, True, print)
 
 
-def test_train_calls_the_benchmarks_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_makes_ad_from_synthetic_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
     def make(out_dir: Path, *, seed: int, smoke: bool, report: object) -> Path:
         calls.append((out_dir, seed, smoke))
         return out_dir / "model.tflite"
 
-    monkeypatch.setitem(training.SCRIPTS, "ad", make)
+    monkeypatch.setattr(training, "make_ad", make)
     assert str(tmp_path / "model.tflite") in training.train("ad", tmp_path, 3, True, print)
     training.train("ad", None, 0, False, print)
     assert calls == [(tmp_path, 3, True), (BUILD / "train" / "ad", 0, False)]
