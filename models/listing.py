@@ -19,7 +19,7 @@ def models_table() -> Table:
         model = row.model
         size = f"{model.bytes:,}" if model.bytes else "unknown"
         name = model.name.removesuffix(".tflite")
-        table.add_row(name, model.bench, model.kind, size, model.sha256[:10] or "unknown", row.state)
+        table.add_row(name, model.bench, model.kind, size, model.sha256[:8] or "unknown", row.state)
     return table
 
 

@@ -17,7 +17,7 @@ def test_table_shows_every_model_with_its_hash() -> None:
     text = screen.getvalue()
     assert "ad_synthetic_int8" in text
     line = next(line for line in text.splitlines() if "ad01_int8" in line)
-    assert "87cf24194e" in line
+    assert "87cf2419" in line
     assert "276,976" in line
     assert "fetched" in line
     assert "Apache-2.0" in line
