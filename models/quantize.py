@@ -53,13 +53,17 @@ def convert(network: Any, calibration: Floats | None, kind: str = INT8) -> bytes
         UserError: unknown kind, or nothing to calibrate with.
     """
     tf = tensorflow()
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
     if kind not in KINDS:
         raise UserError(f"unknown kind '{kind}'; kinds are: {', '.join(KINDS)}")
     shape = [1, *network.input_shape[1:]]
     function = tf.function(
         lambda x: network(x, training=False), input_signature=[tf.TensorSpec(shape, tf.float32, name="input")]
     )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], network)
+    # The weights enter the graph as constants; an empty module tells the converter that there are no variables.
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
     if kind != FLOAT:
         if calibration is None or not len(calibration):
             raise UserError("quantisation needs calibration inputs; give --data")
