@@ -1,4 +1,4 @@
-"""Training: it learns, goes on after an interruption as if there had been none, and stops at a loss that is no number."""
+"""Training: it learns, goes on after an interruption as if there were none, and stops at a loss that is no number."""
 
 from pathlib import Path
 from typing import Any
