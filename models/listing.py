@@ -12,7 +12,7 @@ from models.registry import by_name, fetch, rows
 
 def models_table() -> Table:
     """Every registered file: name, kind, benchmark, size, start of its SHA-256, and whether it is here."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False, pad_edge=False)
     for heading in ("name", "bench", "kind", "bytes", "sha256", "state"):
         table.add_column(heading, justify="right" if heading == "bytes" else "left", no_wrap=True)
     for row in rows():
