@@ -49,6 +49,7 @@ def run(project: Path, *arguments: str, environment: Mapping[str, str] | None = 
     """
     variables = {
         **os.environ,
+        "PYTHONUNBUFFERED": "1",  # its words and those of the tools it starts come in order
         **(environment or {}),
         "PLATFORMIO_CORE_DIR": str(BUILD / "pio-core"),
         "PLATFORMIO_WORKSPACE_DIR": str(project / ".pio"),

@@ -264,7 +264,7 @@ def test_flash_without_a_board_uses_the_virtual_one_and_says_so(built: Path) -> 
     assert "answers as 'firmbench' with model 'ad01'" in answer.stdout
 
 
-@pytest.mark.parametrize("words", [["bench", "--port", "virtual"], ["virtual"]], ids=["bench", "virtual"])
+@pytest.mark.parametrize("words", [["bench", "--port", "virtual"], ["board"]], ids=["bench", "board"])
 def test_ctrl_c_ends_a_run_cleanly(built: Path, words: list[str]) -> None:
     variables = {**os.environ, "FIRMBENCH_BUILD": str(built / "build")}
     process = subprocess.Popen(
