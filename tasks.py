@@ -359,17 +359,25 @@ def profile(_context: Context, html: str | None = None, trace: str | None = None
         "board": BOARD_HELP,
         "bench": "ad, kws, ic or vww (default: all)",
         "page": "also write the results as a Markdown page to this file",
+        "others": "also a dozen other networks with random weights",
     }
 )
 @friendly
-def speed(_context: Context, board: str | None = None, bench: str | None = None, page: str | None = None) -> None:
+def speed(
+    _context: Context,
+    board: str | None = None,
+    bench: str | None = None,
+    page: str | None = None,
+    others: bool = False,
+) -> None:
     """Show cycles, flash and RAM of the reference models for every objective, beside the best published results."""
     from common.benchmark import benchmark_names, load_benchmark
     from common.board import load_board
     from studies.speed import run_speed
 
     benches = [load_benchmark(bench).name] if bench else benchmark_names()
-    run_speed(load_board(board or DEFAULT_BOARD), benches, Path(page).expanduser() if page else None, console)
+    path = Path(page).expanduser() if page else None
+    run_speed(load_board(board or DEFAULT_BOARD), benches, path, console, others=others)
 
 
 @task(

@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Activation:
+class Activation:
     """A tensor of the network. ``numbers``: its int8 values less the zero point for each made-up input, [n, ...]."""
 
     tensor: int
@@ -41,7 +41,7 @@ class _Activation:
     zero_point: int
 
 
-class _Network:
+class Network:
     """Layers one after another, each quantised by what it makes of the made-up inputs."""
 
     def __init__(self, shape: tuple[int, ...], scale: float, zero_point: int, seed: int) -> None:
@@ -64,11 +64,11 @@ class _Network:
         self._tensors.append(spec)
         return len(self._tensors) - 1
 
-    def _activation(self, numbers: Floats, scale: float, zero_point: int) -> _Activation:
+    def _activation(self, numbers: Floats, scale: float, zero_point: int) -> Activation:
         spec = TensorSpec((1, *numbers.shape[1:]), scales=[scale], zero_points=[zero_point])
-        return _Activation(self._tensor(spec), numbers, scale, zero_point)
+        return Activation(self._tensor(spec), numbers, scale, zero_point)
 
-    def _quantized(self, real: Floats, relu: bool) -> _Activation:
+    def _quantized(self, real: Floats, relu: bool) -> Activation:
         """A tensor that just spans its values: from 0 after a ReLU."""
         low = 0.0 if relu else min(0.0, float(real.min()))
         scale = float(np.float32((float(real.max()) - low) / 255))
@@ -77,8 +77,8 @@ class _Network:
         return self._activation(numbers, scale, zero_point)
 
     def conv(
-        self, x: _Activation, channels: int, kernel: tuple[int, int], stride: int = 1, *, relu: bool = True
-    ) -> _Activation:
+        self, x: Activation, channels: int, kernel: tuple[int, int], stride: int = 1, *, relu: bool = True
+    ) -> Activation:
         """CONV_2D, padding SAME, one scale per output channel."""
         weights = self._random.randint(-127, 128, (channels, *kernel, x.numbers.shape[3])).astype(np.int8)
         columns = _windows(x.numbers, kernel, stride)  # [n, rows, columns, channels, kernel rows, kernel columns]
@@ -86,7 +86,7 @@ class _Network:
         sums = flat @ weights.reshape(channels, -1).T.astype(np.float64)
         return self._filtered("CONV_2D", x, weights, 0, sums, stride, relu)
 
-    def depthwise(self, x: _Activation, stride: int = 1) -> _Activation:
+    def depthwise(self, x: Activation, stride: int = 1) -> Activation:
         """DEPTHWISE_CONV_2D 3x3, multiplier 1, padding SAME, ReLU, one scale per channel."""
         weights = self._random.randint(-127, 128, (1, 3, 3, x.numbers.shape[3])).astype(np.int8)
         columns = _windows(x.numbers, (3, 3), stride)
@@ -94,8 +94,8 @@ class _Network:
         return self._filtered("DEPTHWISE_CONV_2D", x, weights, 3, sums, stride, True)
 
     def _filtered(
-        self, name: str, x: _Activation, weights: NDArray[np.int8], axis: int, sums: Floats, stride: int, relu: bool
-    ) -> _Activation:
+        self, name: str, x: Activation, weights: NDArray[np.int8], axis: int, sums: Floats, stride: int, relu: bool
+    ) -> Activation:
         """The convolution whose sums of products are ``sums``: each channel shifted and scaled to deviation 1."""
         channels = sums.shape[-1]
         moments = [_moments(sums[..., channel]) for channel in range(channels)]
@@ -113,26 +113,31 @@ class _Network:
         self._add(name, [x.tensor, w, b], output, RELU if relu else 0, options)
         return output
 
-    def add(self, a: _Activation, b: _Activation) -> _Activation:
+    def add(self, a: Activation, b: Activation) -> Activation:
         """ADD with ReLU."""
         real = np.maximum(a.numbers * a.scale + b.numbers * b.scale, 0.0)
         output = self._quantized(real, True)
         self._add("ADD", [a.tensor, b.tensor], output, RELU)
         return output
 
-    def pool(self, x: _Activation) -> _Activation:
+    def pool(self, x: Activation) -> Activation:
         """AVERAGE_POOL_2D over the whole picture, then RESHAPE to [1, channels]."""
-        _, rows, columns, channels = x.numbers.shape
+        _, rows, columns, _ = x.numbers.shape
         means = np.rint(x.numbers.sum(axis=(1, 2)) / (rows * columns))
         pooled = self._activation(means[:, None, None, :], x.scale, x.zero_point)
         size = {"filter_h": rows, "filter_w": columns, "stride_h": rows, "stride_w": columns, "padding": VALID}
         self._add("AVERAGE_POOL_2D", [x.tensor], pooled, 0, size)
-        shape = self._tensor(TensorSpec((2,), "int32", data=np.array([-1, channels], np.int32)))
-        flat = self._activation(means, x.scale, x.zero_point)
-        self._add("RESHAPE", [pooled.tensor, shape], flat)
+        return self.flatten(pooled)
+
+    def flatten(self, x: Activation) -> Activation:
+        """RESHAPE to [1, values]."""
+        values = x.numbers.reshape(len(x.numbers), -1)
+        shape = self._tensor(TensorSpec((2,), "int32", data=np.array([-1, values.shape[1]], np.int32)))
+        flat = self._activation(values, x.scale, x.zero_point)
+        self._add("RESHAPE", [x.tensor, shape], flat)
         return flat
 
-    def classify(self, x: _Activation, classes: int) -> bytes:
+    def classify(self, x: Activation, classes: int) -> bytes:
         """FULLY_CONNECTED and SOFTMAX; the finished model."""
         depth = x.numbers.shape[1]
         weights = self._random.randint(-127, 128, (classes, depth)).astype(np.int8)
@@ -153,7 +158,7 @@ class _Network:
         self,
         name: str,
         inputs: list[int],
-        output: _Activation,
+        output: Activation,
         activation: int = 0,
         options: dict[str, Any] | None = None,
     ) -> None:
@@ -180,7 +185,7 @@ def _moments(sums: Floats) -> tuple[float, float]:
 
 def _kws() -> bytes:
     """DS-CNN."""
-    network = _Network((49, 10, 1), scale=0.5847029089927673, zero_point=83, seed=1)
+    network = Network((49, 10, 1), scale=0.5847029089927673, zero_point=83, seed=1)
     x = network.conv(network.input, 64, (10, 4), 2)
     for _ in range(4):
         x = network.conv(network.depthwise(x), 64, (1, 1))
@@ -189,7 +194,7 @@ def _kws() -> bytes:
 
 def _ic() -> bytes:
     """ResNet-8: three residual stages; the second and third halve the picture and have a 1x1 shortcut."""
-    network = _Network((32, 32, 3), scale=1.0, zero_point=-128, seed=2)
+    network = Network((32, 32, 3), scale=1.0, zero_point=-128, seed=2)
     x = network.conv(network.input, 16, (3, 3))
     x = network.add(x, network.conv(network.conv(x, 16, (3, 3)), 16, (3, 3), relu=False))
     for channels in (32, 64):
@@ -200,7 +205,7 @@ def _ic() -> bytes:
 
 def _vww() -> bytes:
     """MobileNetV1, a quarter as wide: (stride of the depthwise layer, channels of the pointwise one)."""
-    network = _Network((96, 96, 3), scale=1 / 255, zero_point=-128, seed=3)
+    network = Network((96, 96, 3), scale=1 / 255, zero_point=-128, seed=3)
     blocks = [(1, 16), (2, 32), (1, 32), (2, 64), (1, 64), (2, 128), *[(1, 128)] * 5, (2, 256), (1, 256)]
     x = network.conv(network.input, 8, (3, 3), 2)
     for stride, channels in blocks:

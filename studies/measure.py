@@ -24,7 +24,8 @@ from generator.tuning import Tuning, tuning_from_json
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to build. ``ram_budget``: bytes. ``tuning`` None: what the repository has for the model."""
+    """What to build. ``bench``: empty for whatever the model fits. ``ram_budget``: bytes. ``tuning`` None: what the
+    repository has for the model."""
 
     bench: str
     model: str  # path
@@ -35,7 +36,7 @@ class Recipe:
 
     @property
     def label(self) -> str:
-        return f"{self.bench} for {self.objective}"
+        return f"{self.bench or Path(self.model).name} for {self.objective}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def measure(recipe: Recipe) -> Measurement:
     from harness.profile import layer_cycles
 
     board, model = load_board(recipe.board), Path(recipe.model)
-    choice = choose(recipe.bench, model, recipe.bench)
+    choice = choose(recipe.bench or None, model, recipe.bench)
     firmware = build(
         board,
         choice.benchmark,

@@ -16,6 +16,7 @@ from common.files import write_atomic
 from common.paths import BUILD
 from generator.placement import OBJECTIVES
 from studies.measure import Measurement, Recipe, measure_recipes
+from studies.others import HEADINGS, measure_others, others_rows, others_table
 from studies.report.published import published_file
 
 
@@ -59,9 +60,15 @@ def measure_all(board: Board, benches: Sequence[str], console: Console) -> list[
     return measure_recipes(jobs, console)
 
 
-def run_speed(board: Board, benches: Sequence[str], page: Path | None, console: Console) -> None:
-    """Measure, show the table, save ``build/speed.json`` and, with ``page``, a Markdown page."""
+def run_speed(
+    board: Board, benches: Sequence[str], page: Path | None, console: Console, *, others: bool = False
+) -> None:
+    """Measure, show the table, save ``build/speed.json`` and, with ``page``, a Markdown page.
+
+    ``others``: also the networks of `studies.others`.
+    """
     results = measure_all(board, benches, console)
+    more = measure_others(board, console) if others else []
     published = published_results(board)
     table = Table(
         title=f"{board.title}, {board.clock.sysclk_hz // 1_000_000} MHz, modelled; ms beside the best published",
@@ -75,10 +82,12 @@ def run_speed(board: Board, benches: Sequence[str], page: Path | None, console: 
     for row in _rows(results, published, board):
         table.add_row(*row)
     console.print(table)
+    if more:
+        console.print(others_table(more, board))
     write_atomic(BUILD / "speed.json", json.dumps([asdict(result) for result in results], indent=1) + "\n")
     say(f"per layer: {BUILD / 'speed.json'}", console)
     if page is not None:
-        write_atomic(page, _page(results, published, board))
+        write_atomic(page, _page(results, more, published, board))
         say(f"page: {page}", console)
 
 
@@ -115,7 +124,9 @@ def _rows(results: Sequence[Measurement], published: dict[str, Published], board
         )
 
 
-def _page(results: Sequence[Measurement], published: dict[str, Published], board: Board) -> str:
+def _page(
+    results: Sequence[Measurement], others: Sequence[Measurement], published: dict[str, Published], board: Board
+) -> str:
     from generator.render import template_environment
 
     return (
@@ -127,5 +138,7 @@ def _page(results: Sequence[Measurement], published: dict[str, Published], board
             rows=list(_rows(results, published, board)),
             published=published,
             results=results,
+            other_headings=HEADINGS,
+            others=others_rows(others, board),
         )
     )

@@ -1,6 +1,7 @@
 """`invoke speed`: what it compares with, and the page it writes."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,12 @@ from rich.console import Console
 
 from common.board import load_board
 from common.errors import UserError
+from generator.compile import compile_model
 from generator.placement import OBJECTIVES
 from models.registry import by_name
 from studies import speed
 from studies.measure import Layer, Measurement, Recipe, measure_recipes
+from studies.others import NETWORKS
 from studies.speed import published_results, run_speed
 
 BOARD = load_board("nucleo_l4r5zi")
@@ -34,14 +37,21 @@ def test_table_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(speed, "BUILD", tmp_path)
     monkeypatch.setattr(speed, "measure_all", lambda *_: [measurements(objective) for objective in OBJECTIVES])
     console = Console(file=io.StringIO(), width=80)
-    run_speed(BOARD, ["kws"], tmp_path / "speed.md", console)
+    monkeypatch.setattr(speed, "measure_others", lambda *_: [replace(measurements("latency"), model="tiny.tflite")])
+    run_speed(BOARD, ["kws"], tmp_path / "speed.md", console, others=True)
     assert isinstance(console.file, io.StringIO)
     assert "3,600,000 30.000 " in console.file.getvalue()  # at 120 MHz
     page = (tmp_path / "speed.md").read_text()
     assert "| kws | latency | 3,600,000 | 30.000 | 43.187 | 1.44 | 3600.00 | 50,000 | 20,000 | 12,000 |" in page
-    assert "| 0 CONV_2D | 1,000 | 1,500 | 1.50 |" in page
-    assert "| 1 SOFTMAX | 0 | 500 |  |" in page
+    assert "| 0 CONV_2D | 1,000 | 1,500 | 1.50 | 33 % |" in page
+    assert "| 1 SOFTMAX | 0 | 500 |  |  |" in page
+    assert "| tiny | 1,000 | 3,600,000 | 30.00 | 3600.00 | 50,000 | 20,000 | 12,000 |" in page
     assert (tmp_path / "speed.json").is_file()
+
+
+def test_other_networks_compile() -> None:
+    for name in ("tiny_conv", "any_layers_1", "resnet_10_20"):
+        assert compile_model(NETWORKS[name](), name).program.macs > 0
 
 
 def test_a_build_that_fails_is_one_message(tmp_path: Path) -> None:
