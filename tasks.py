@@ -829,6 +829,41 @@ def clean(_context: Context) -> None:
     shutil.rmtree(BUILD, ignore_errors=True)
 
 
+@task(
+    help={
+        "port": PORT_HELP,
+        "baud": "baud rate (default: that of the last build)",
+        "boot": "seconds to wait for the boot text after the port was opened: reset the board meanwhile",
+        "report": "file for the report (default build/conformance/<port>.json)",
+        "board": BOARD_HELP,
+        "bench": BENCH_HELP,
+    }
+)
+@friendly
+def conformance(
+    _context: Context,
+    port: str | None = None,
+    baud: str | None = None,
+    boot: str = "0",
+    report: str | None = None,
+    board: str | None = None,
+    bench: str | None = None,
+) -> None:
+    """Check a device, of any maker, against every rule of the wire protocol; the virtual board by default."""
+    from common.board import load_board
+    from harness.conformance import conform
+
+    conform(
+        load_board(board or DEFAULT_BOARD),
+        lambda: _built(board, bench),
+        port or "virtual",
+        None if baud is None else _integer("--baud", baud),
+        float(_integer("--boot", boot)),
+        Path(report).expanduser() if report else None,
+        console,
+    )
+
+
 namespace = Collection(
     build,
     plan,
@@ -854,4 +889,5 @@ namespace = Collection(
     submission,
     check,
     results,
+    conformance,
 )

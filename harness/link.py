@@ -150,6 +150,26 @@ class Link:
                 raise self._flooded("without a pause", mark)
         return drained
 
+    def read_until(self, end: bytes, timeout: float) -> bytes:
+        """Raw bytes up to and with ``end``; without it, all that came until nothing more did for ``timeout`` seconds.
+
+        Raises:
+            FloodError: more than 64 KiB without it.
+            LinkError: the port vanished.
+        """
+        mark = len(self.transcript.chunks)
+        while (found := self._buffer.find(end)) < 0:
+            if len(self._buffer) > MAX_DRAIN_BYTES:
+                raise self._flooded(f"{MAX_DRAIN_BYTES} bytes without `{end.decode()}`", mark)
+            chunk = self._receive(timeout)
+            if not chunk:
+                found = len(self._buffer)
+                break
+            self._buffer += chunk
+        taken = bytes(self._buffer[: found + len(end)])
+        del self._buffer[: len(taken)]
+        return taken
+
     def discard_waiting(self) -> bytes:
         """Take what arrived unasked, without waiting; it stays in the transcript."""
         try:

@@ -154,10 +154,12 @@ def _automatic(board: Board, baud: int | None) -> PortChoice:
     raise UserError(f"{len(found)} boards are plugged in: {listed}; choose one with --port or --serial")
 
 
-def _answers(choice: PortChoice, baud: int) -> bool:
-    def no_virtual() -> SerialLike:
-        raise UserError("only real ports are asked for their name")
+def no_virtual() -> SerialLike:
+    """For `open_port` where only real ports are opened."""
+    raise UserError("this needs a real port, not the virtual board; choose one with --port")
 
+
+def _answers(choice: PortChoice, baud: int) -> bool:
     try:
         with Link(open_port(choice, baud, no_virtual), choice.spec) as link:
             Device(link).synchronise(tries=1, timeout=PROBE_TIMEOUT_S)

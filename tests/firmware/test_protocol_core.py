@@ -1,40 +1,37 @@
-"""The command interpreter against the table of exchanges."""
+"""The command interpreter against the table of protocol rules: what it prints is the reference's, no variant."""
 
 import pytest
 
+from harness.conformance.facts import Facts, Shape
+from harness.conformance.table import Exchange, TableRule, load_input, load_table
+
 from .conftest import Session
-from .protocol_cases import Case, Device, Exchange, load_boot, load_cases, load_input
 from .protocol_model import BOOT, ELEMENTS, MAX_BYTES, MODEL, START_US, VENDOR
 
-DEVICE = Device(vendor=VENDOR, model=MODEL, max_bytes=MAX_BYTES, elements=ELEMENTS)
-CASES = load_cases(DEVICE)
+FACTS = Facts(VENDOR, MODEL, MAX_BYTES, Shape(ELEMENTS, 4, 1))
+RULES = load_table()
 
 
 def check(session: Session, exchanges: list[Exchange]) -> None:
     answers = session(b"".join(exchange.sent for exchange in exchanges)).removeprefix(BOOT)
     for exchange in exchanges:
-        match = exchange.answer.match(answers)
-        assert match, f"{exchange.sent!r}: wanted {exchange.answer.pattern!r}, got {answers!r}"
+        match = exchange.answers[0].match(answers)
+        assert match, f"{exchange.sent!r}: wanted {exchange.answers[0].pattern!r}, got {answers!r}"
         answers = answers[match.end() :]
     assert answers == b""
 
 
 def test_boot(session: Session) -> None:
-    assert load_boot(DEVICE).fullmatch(session(b""))
+    assert session(b"") == BOOT
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_case(session: Session, case: Case) -> None:
-    preparation = load_input(bytes(4 * ELEMENTS)) if case.complete_input else []
-    check(session, [*preparation, *case.exchanges])
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_rule(session: Session, rule: TableRule) -> None:
+    check(session, rule.exchanges(FACTS))
 
 
-def test_cases_do_not_depend_on_each_other(session: Session) -> None:
-    exchanges: list[Exchange] = []
-    for case in [*CASES, *reversed(CASES)]:
-        exchanges += load_input(bytes(4 * ELEMENTS)) if case.complete_input else []
-        exchanges += case.exchanges
-    check(session, exchanges)
+def test_rules_do_not_depend_on_each_other(session: Session) -> None:
+    check(session, [exchange for rule in [*RULES, *reversed(RULES)] for exchange in rule.exchanges(FACTS)])
 
 
 @pytest.mark.parametrize(
