@@ -1,5 +1,6 @@
 """Rules that need more than a table of answers: boot text, what follows an answer, numbers, the device's clock."""
 
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -128,12 +129,12 @@ def counter_resolution(session: Session) -> str:
     values = [lap for command in commands for lap in laps_of(session.exchange(command))]
     if len(values) != TIMESTAMPS or max(values) >= 1 << 32:
         raise Deviation(f"{TIMESTAMPS} times `timestamp` gave {len(values)} values, the largest {max(values or [0])}")
-    steps = [(later - earlier) % (1 << 32) for earlier, later in zip(values, values[1:], strict=False)]
+    steps = [(later - earlier) % (1 << 32) for earlier, later in itertools.pairwise(values)]
     if max(steps) >= 1 << 31 or not any(steps):
         raise Deviation("the counter runs backwards" if any(steps) else "the counter stands still")
     resolution = math.gcd(*steps)
     if resolution > COARSEST_US:
-        raise Deviation(f"the counter advances in steps of {resolution} us; at least every {COARSEST_US} us is required")
+        raise Deviation(f"the counter advances in steps of {resolution} us, more than {COARSEST_US} us")
     return ""
 
 
@@ -192,11 +193,11 @@ BOOT_RULES = [
 ]
 RULES = [
     BehaviourRule("ID-REGEX", "The name line is one that hosts find: `dut`, then a text without brackets", name_line),
-    BehaviourRule("RES-FORMAT", "The results are as many as the benchmark has, with three decimals each", results_format),
+    BehaviourRule("RES-FORMAT", "As many results as the benchmark has, with three decimals each", results_format),
     BehaviourRule("RES-REPEAT", "`results` prints again what the last `infer` printed", results_repeat),
     BehaviourRule("TIM-RESOLUTION", "The counter runs forwards in steps of at most 1000 us", counter_resolution),
     BehaviourRule("TIM-SECONDS", "The counter counts microseconds", counter_is_right),
-    BehaviourRule("INF-WINDOW", "The time between the timestamps grows with the inferences", window_holds_the_iterations),
+    BehaviourRule("INF-WINDOW", "Time between the timestamps grows with the inferences", window_holds_the_iterations),
     BehaviourRule("INF-WARMUP-TIME", "Warm-ups are not between the timestamps", window_without_warmups),
 ]
 # Judged last, by what happened during all others.

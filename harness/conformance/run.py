@@ -1,5 +1,6 @@
 """A conformance run: every rule against the device at a port, a table, a report, an honest end."""
 
+import contextlib
 import json
 import re
 import time
@@ -173,10 +174,8 @@ def _check_table(rule: TableRule, session: Session) -> str:
 
 def _recovers(session: Session) -> bool:
     """Whether `name` is answered after a command that was not."""
-    try:
+    with contextlib.suppress(NoAnswer):
         session.exchange(b"%")  # ends what is left of the command, if the device still waits for its end
-    except NoAnswer:
-        pass
     try:
         session.exchange(b"name%")
     except NoAnswer:
@@ -248,9 +247,7 @@ def run_conformance(
         return track(rules, "checking", total=total, console=console, transient=True)
 
     with link:
-        report = check_device(
-            link, boot_seconds=boot_seconds, own_time=own_time, shape_of=shape_of, progress=progress
-        )
+        report = check_device(link, boot_seconds=boot_seconds, own_time=own_time, shape_of=shape_of, progress=progress)
     write_atomic(report_file, json.dumps(report.to_json() | {"port": link.name}, indent=2) + "\n")
     console.print(report_table(report))
     passed, skipped = report.count(Status.PASS, Status.VARIANT), report.count(Status.SKIP)

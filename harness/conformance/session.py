@@ -47,7 +47,7 @@ class Session:
         self.link.send(sent)
         answer = b"".join(self.link.read_until(READY.rstrip(), timeout) for _ in range(sent.count(b"%")))
         answer += self.link.drain(QUIET_S, TIMEOUT_S)
-        if not READY.rstrip() in answer:
+        if READY.rstrip() not in answer:
             raise NoAnswer(f"no m-ready to {quoted(sent)}: {quoted(answer) if answer else 'nothing came'}")
         ends = [end + len(READY) for end in _positions(answer)][: sent.count(b"%")]
         answer, after = answer[: ends[-1]], answer[ends[-1] :]

@@ -37,7 +37,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class TableRule:
-    """``exchanges`` show no notice only after a whole input was loaded, if ``complete_input``. ``note``: of variants."""
+    """``complete_input``: the exchanges follow the loading of a whole input. ``note``: what its variants are."""
 
     id: str
     title: str

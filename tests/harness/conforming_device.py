@@ -44,7 +44,7 @@ class TimedDevice(ModelDevice):
 
 
 class ConformingSerial:
-    """The device behind a pyserial-like port. ``mutate`` gets each command and its answer, and returns another answer."""
+    """The device behind a pyserial-like port. ``mutate``: command and answer to another answer."""
 
     def __init__(
         self, device: TimedDevice | None = None, mutate: Mutation | None = None, boot: bytes | None = None

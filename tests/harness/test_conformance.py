@@ -19,7 +19,7 @@ from tests.firmware.protocol_model import ELEMENTS, MODEL
 from tests.harness.conforming_device import BOOT, ConformingSerial, Mutation, TimedDevice
 
 READY = b"m-ready\r\n"
-ALL_RULES = [rule.id for rule in [*BOOT_RULES, *load_table(), *RULES, *FINAL_RULES]]
+ALL_RULES = [rule.id for rules in (BOOT_RULES, load_table(), RULES, FINAL_RULES) for rule in rules]
 HARDENING = {rule.id for rule in load_table() if rule.hardening}
 
 
@@ -63,7 +63,7 @@ UNKNOWN = b"e-[Unknown command: x]\r\n"
 
 # For every rule a device that breaks it.
 BROKEN: dict[str, Callable[[], ConformingSerial]] = {
-    rule: (lambda mutate=mutate: ConformingSerial(mutate=mutate))  # type: ignore[misc]
+    rule: (lambda mutate=mutate: ConformingSerial(mutate=mutate))
     for rule, mutate in {
         "ID-NAME": replaced("name", b"\r\n", b"\n"),
         "ID-NAME-ARGS": instead("name of.*", UNKNOWN),
@@ -219,7 +219,7 @@ def test_report_and_end(broken: str | None, tmp_path: Path, console: Console) ->
     port = BROKEN[broken]() if broken else ConformingSerial()
     path = tmp_path / "conformance.json"
     if broken:
-        with pytest.raises(UserError, match="fake breaks the protocol: BUF-ODD; .*conformance.json says how"):
+        with pytest.raises(UserError, match=r"fake breaks the protocol: BUF-ODD; .*conformance\.json says how"):
             run_conformance(Link(port, "fake", port.clock), path, console, shape_of=shape_of)
     else:
         run_conformance(Link(port, "fake", port.clock), path, console, shape_of=shape_of)
