@@ -79,6 +79,7 @@ def _build(
     optimize: str | None = None,
     ram_budget: str | None = None,
     flash_budget: str | None = None,
+    energy: bool | None = None,
 ) -> Any:
     from common.board import load_board
     from generator.build import build as build_firmware
@@ -99,6 +100,7 @@ def _build(
             optimize=optimize or DEFAULT_OPTIMIZE,
             ram_budget=_bytes("--ram-budget", ram_budget),
             flash_budget=_bytes("--flash-budget", flash_budget),
+            energy=bool(energy),
         )
     console.print(size_table(firmware, chosen))
     for line in (*change_lines(firmware.changes), f"{firmware.macs:,} MACs; memory plan: {firmware.plan}"):
@@ -160,6 +162,7 @@ def _bytes(option: str, text: str | None) -> int | None:
         "optimize": OPTIMIZE_HELP,
         "ram_budget": "bytes of RAM the image may take, 49152 or 48K (default: the board's)",
         "flash_budget": "bytes of flash the image may take (default: the board's)",
+        "energy": "also the image for energy mode, in energy/ of that folder: timestamps on a pin, 9600 baud",
     }
 )
 @friendly
@@ -173,9 +176,10 @@ def build(
     optimize: str | None = None,
     ram_budget: str | None = None,
     flash_budget: str | None = None,
+    energy: bool = False,
 ) -> None:
     """Build the firmware: model -> C -> PlatformIO -> build/<board>/<bench>/firmware.elf, .bin, .map."""
-    _build(board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget)
+    _build(board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget, energy)
 
 
 @task(

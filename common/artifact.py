@@ -12,6 +12,7 @@ from common.paths import BUILD
 
 SCHEMA = 6
 MODEL_FILE = "model.tflite"
+ENERGY_BAUD = 9600  # what EEMBC's IO manager speaks
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Firmware:
     ``optimize``. ``arena_lower_bound_bytes`` is the largest sum of simultaneously live tensors.
     ``remembers``: the model has tensors that live from one inference to the next. ``notes``: what a user should know of
     the model before believing any number. ``changes``: what the graph passes did to it.
-    ``plan``: the memory plan in a sentence.
+    ``plan``: the memory plan in a sentence. ``energy_of``: of an image for energy mode, the hash of the performance
+    image that was built with it from the same code; empty for a performance image.
     """
 
     board: str
@@ -61,7 +63,13 @@ class Firmware:
     notes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     plan: str = ""
+    energy_of: str = ""
     schema: int = SCHEMA
+
+    @property
+    def energy(self) -> bool:
+        """Whether timestamps are pulses on a pin, as power monitors need them."""
+        return bool(self.energy_of)
 
     @property
     def bench(self) -> str:
@@ -74,11 +82,11 @@ class Firmware:
 
     @property
     def baud(self) -> int:
-        return self.benchmark.baud
+        return ENERGY_BAUD if self.energy else self.benchmark.baud
 
     @property
     def folder(self) -> Path:
-        return build_folder(self.board, self.bench)
+        return build_folder(self.board, self.bench, energy=self.energy)
 
     @property
     def elf(self) -> Path:
@@ -98,24 +106,44 @@ def runs_folder() -> Path:
     return BUILD / "runs"
 
 
-def build_folder(board: str, bench: str) -> Path:
-    return BUILD / board / bench
+def build_folder(board: str, bench: str, *, energy: bool = False) -> Path:
+    """The image for energy mode lies below the performance image."""
+    return BUILD / board / bench / "energy" if energy else BUILD / board / bench
 
 
 def save_firmware(firmware: Firmware) -> None:
-    """Write ``build.json`` and remember this build as the last one."""
+    """Write ``build.json``, and remember a performance image as the last build."""
     data = dataclasses.asdict(firmware) | {"benchmark": firmware.benchmark.to_json()}
     write_atomic(firmware.folder / "build.json", json.dumps(data, indent=2) + "\n")
+    if firmware.energy:
+        return
     write_atomic(BUILD / "last.json", json.dumps({"board": firmware.board, "bench": firmware.bench}) + "\n")
 
 
-def load_firmware(board: str, bench: str) -> Firmware:
+def load_energy_firmware(performance: Firmware) -> Firmware:
+    """The energy image that was built together with a performance image.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    what = f"--bench {performance.bench}" if performance.bench in benchmark_names() else "--model FILE"
+    again = f"run `invoke build --board {performance.board} {what} --energy`, with the options of the build before"
+    try:
+        firmware = load_firmware(performance.board, performance.bench, energy=True)
+    except UserError as error:
+        raise UserError(f"no energy-mode image: {again}") from error
+    if firmware.energy_of != performance.elf_sha256:
+        raise UserError(f"the energy-mode image belongs to another build: {again}")
+    return firmware
+
+
+def load_firmware(board: str, bench: str, *, energy: bool = False) -> Firmware:
     """Read a build and check that its ELF is the one it speaks of.
 
     Raises:
         UserError: there is no such build, or it is damaged.
     """
-    path = build_folder(board, bench) / "build.json"
+    path = build_folder(board, bench, energy=energy) / "build.json"
     what = f"--bench {bench}" if bench in benchmark_names() else "--model FILE"
     again = f"run `invoke build --board {board} {what}`"
     if not path.is_file():

@@ -79,6 +79,7 @@ class Board:
     memories: tuple[Memory, ...]
     serial: str  # peripheral behind the probe's virtual COM port
     probe: Probe
+    timestamp_pin: str  # pulsed in energy mode
     buttons: tuple[Button, ...] = ()
     leds: tuple[Led, ...] = ()
 
@@ -128,6 +129,7 @@ def load_board(name: str) -> Board:
             openocd_target=probe["openocd_target"],
             pyocd_target=probe["pyocd_target"],
         ),
+        timestamp_pin=data["timestamp_pin"],
         buttons=tuple(Button(**button) for button in data.get("button", ())),
         leds=tuple(Led(**led) for led in data.get("led", ())),
     )

@@ -43,12 +43,14 @@ def build(
     ram_budget: int | None = None,
     flash_budget: int | None = None,
     tuning: Tuning | None = None,
+    energy: bool = False,
 ) -> Firmware:
     """Build the firmware that runs ``model`` as ``benchmark`` on ``board``, below ``build/<board>/<bench>/``.
 
     ``notes`` are kept with it, see `Firmware`. ``dead_channels``: drop channels that change nothing.
     ``optimize``, ``ram_budget``: see `generator.placement.place`. ``flash_budget``, too: bytes the image may take.
     ``tuning``: None for what the repository holds for this model.
+    ``energy``: build the image for energy mode, too, from the same code: ``energy/`` in that folder.
 
     The folder's ``firmware.*`` and ``build.json`` change only when everything succeeded.
 
@@ -69,46 +71,54 @@ def build(
     program, memory = compiled.program, compiled.memory
     check_ports(program, benchmark, model)
     placement = place(program, board, optimize, check_fit(program, memory, board, benchmark), ram_budget)
-    folder = build_folder(board.name, benchmark.name)
     info = ModelInfo(model.name, digest, len(content))
-    report("rendering sources")
-    write_project(folder, program, memory, placement, info, board, benchmark)
-    report("compiling with PlatformIO")
-    platformio.run(folder, "--disable-auto-clean")
-    output = folder / ".pio" / "build" / board.name
-    sizes = image_sizes(output / "firmware.elf")
-    _check_budget("flash", sizes.flash, flash_budget)
-    _check_budget("RAM", sizes.ram, ram_budget)
-    for suffix in ("elf", "bin", "map"):
-        write_atomic(folder / f"firmware.{suffix}", (output / f"firmware.{suffix}").read_bytes())
-    write_atomic(folder / MODEL_FILE, content)
-    firmware = Firmware(
-        board=board.name,
-        benchmark=replace(benchmark, model=folder / MODEL_FILE, untrained=""),
-        runtime=runtime,
-        optimize=optimize,
-        model=info,
-        elf_sha256=sha256(folder / "firmware.elf"),
-        flash_bytes=sizes.flash,
-        ram_bytes=sizes.ram,
-        arena_bytes=memory.arena_bytes,
-        arena_lower_bound_bytes=memory.lower_bound_bytes,
-        stack_bytes=STACK_BYTES,
-        copied_bytes=sizes.copied,
-        tools={
-            "firmbench": __version__,
-            "python": platform.python_version(),
-            "platformio": version("platformio"),
-            "scons": version("scons"),
-            "compiler": compiler,
-        },
-        steps=tuple(StepInfo(step.operator, step.operator_name, step.kernel, step.macs) for step in program.steps),
-        remembers=bool(program.states),
-        notes=notes,
-        changes=compiled.changes,
-        plan=plan_summary(program, memory),
-    )
+
+    def image(energy_of: str) -> Firmware:
+        mode = "energy" if energy_of else "performance"
+        folder = build_folder(board.name, benchmark.name, energy=bool(energy_of))
+        report(f"rendering sources for {mode} mode")
+        write_project(folder, program, memory, placement, info, board, benchmark, energy=bool(energy_of))
+        report(f"compiling with PlatformIO for {mode} mode")
+        platformio.run(folder, "--disable-auto-clean")
+        output = folder / ".pio" / "build" / board.name
+        sizes = image_sizes(output / "firmware.elf")
+        _check_budget("flash", sizes.flash, flash_budget)
+        _check_budget("RAM", sizes.ram, ram_budget)
+        for suffix in ("elf", "bin", "map"):
+            write_atomic(folder / f"firmware.{suffix}", (output / f"firmware.{suffix}").read_bytes())
+        write_atomic(folder / MODEL_FILE, content)
+        return Firmware(
+            board=board.name,
+            benchmark=replace(benchmark, model=folder / MODEL_FILE, untrained=""),
+            runtime=runtime,
+            optimize=optimize,
+            model=info,
+            elf_sha256=sha256(folder / "firmware.elf"),
+            flash_bytes=sizes.flash,
+            ram_bytes=sizes.ram,
+            arena_bytes=memory.arena_bytes,
+            arena_lower_bound_bytes=memory.lower_bound_bytes,
+            stack_bytes=STACK_BYTES,
+            copied_bytes=sizes.copied,
+            tools={
+                "firmbench": __version__,
+                "python": platform.python_version(),
+                "platformio": version("platformio"),
+                "scons": version("scons"),
+                "compiler": compiler,
+            },
+            steps=tuple(StepInfo(step.operator, step.operator_name, step.kernel, step.macs) for step in program.steps),
+            remembers=bool(program.states),
+            notes=notes,
+            changes=compiled.changes,
+            plan=plan_summary(program, memory),
+            energy_of=energy_of,
+        )
+
+    firmware = image("")
     save_firmware(firmware)
+    if energy:
+        save_firmware(image(firmware.elf_sha256))
     return firmware
 
 

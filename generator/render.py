@@ -10,7 +10,7 @@ import jinja2
 import numpy as np
 
 from common import templates
-from common.artifact import ModelInfo
+from common.artifact import ENERGY_BAUD, ModelInfo
 from common.benchmark import Benchmark
 from common.board import Board, Memory
 from common.files import write_if_changed
@@ -43,9 +43,12 @@ def write_project(
     model: ModelInfo,
     board: Board,
     benchmark: Benchmark,
+    *,
+    energy: bool = False,
 ) -> None:
     """Write ``platformio.ini``, the board manifest and ``gen/`` below ``folder``; unchanged files are not touched."""
-    for path, text in render_project(folder, program, plan, placement, model, board, benchmark).items():
+    project = render_project(folder, program, plan, placement, model, board, benchmark, energy=energy)
+    for path, text in project.items():
         write_if_changed(folder / path, text)
 
 
@@ -57,8 +60,10 @@ def render_project(
     model: ModelInfo,
     board: Board,
     benchmark: Benchmark,
+    *,
+    energy: bool = False,
 ) -> dict[str, str]:
-    """Relative path -> text of every generated file. Same arguments, same text."""
+    """Relative path -> text of every generated file. Same arguments, same text. ``energy``: for energy mode."""
     environment = template_environment()
     headers = sorted({step.header for step in program.steps})
     root = Path(os.path.relpath(ROOT, folder)).as_posix()
@@ -68,6 +73,8 @@ def render_project(
         "model": model,
         "board": board,
         "benchmark": benchmark,
+        "energy": energy,
+        "baud": ENERGY_BAUD if energy else benchmark.baud,
         "bytes_of": {buffer.name: buffer.bytes for buffer in program.buffers},
         "headers": headers,
         "core_sources": ["core/*.c"],

@@ -22,7 +22,7 @@ from virtual.postmortem import Scene, exception_name, post_mortem
 from virtual.soc import chip_family
 from virtual.soc.chip import Pin, Surroundings
 from virtual.soc.diagnostics import Diagnostics
-from virtual.timebase import Timebase
+from virtual.timebase import Ticker, Timebase
 from virtual.timing.costs import CORTEX_M4, Costs
 from virtual.timing.state import NEVER, Field, Flag
 
@@ -112,6 +112,7 @@ class VirtualBoard:
         self.debugging = False  # whether BKPT halts the core, as with a debugger attached, instead of being a fault
         self._halted = False
         self._bkpt: int | None = None  # where BKPT halted the core
+        self._tickers: list[Ticker] = []
         self.host_seconds = 0.0
         self.sleep_cycles = 0  # of those since power-on
         self.lockup: str | None = None
@@ -139,7 +140,6 @@ class VirtualBoard:
         self._output.clear()
         self.host_seconds = 0.0
         self.sleep_cycles = 0
-        self.sleep_cycles = 0
         self._chip.power_on()
         self._engine.write_memory(self.board.flash.origin, ERASED * self.board.flash.size)
         for segment in self._image.segments:
@@ -155,6 +155,8 @@ class VirtualBoard:
         self._private.reset()
         self._chip.reset()
         self.panel.reset()
+        for ticker in self._tickers:
+            ticker.restart()
         self._polls.forget()
         try:
             self._core.reset(vector_table=0)
@@ -454,6 +456,14 @@ class VirtualBoard:
         self._chip.connect(pin, level)
         self._timebase.attend()
 
+    def watch_pin(self, pin: str, changed: Callable[[bool], None]) -> None:
+        """Call back at each change of a pin's level, with `seconds` come up to it; a reset of the chip is none.
+
+        Raises:
+            UserError: there is no such pin.
+        """
+        self._chip.watch_pin(pin, changed)
+
     def pins(self) -> tuple[Pin, ...]:
         """All pins of the chip as they are."""
         return self._chip.pins()
@@ -515,6 +525,20 @@ class VirtualBoard:
             UserError: the image has no such symbol.
         """
         self._engine.watch(self.symbol(function) & ~1, callback)
+
+    def every(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        """Call back at regular intervals of virtual time, through resets, until the returned function is called.
+
+        Meanwhile `run` does not return IDLE: there always is something to come.
+        """
+        ticker = Ticker(self._timebase, seconds, action)
+        self._tickers.append(ticker)
+
+        def end() -> None:
+            ticker.stop()
+            self._tickers.remove(ticker)
+
+        return end
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Raises ValueError when the range is not memory."""

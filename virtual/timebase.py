@@ -104,3 +104,30 @@ class Timebase:
         cycle = self.next_cycle()
         if cycle is not None:
             self._cycles.stop_no_later_than(cycle)
+
+
+class Ticker:
+    """A callback at regular intervals. The clock may change in between; a reset of the chip ends it, see `restart`."""
+
+    def __init__(self, timebase: Timebase, seconds: float, action: Callable[[], None]) -> None:
+        self._timebase = timebase
+        self._seconds = seconds
+        self._action = action
+        self.restart()
+
+    def restart(self) -> None:
+        """Count from now on."""
+        self._due = self._timebase.seconds
+        self._next()
+
+    def stop(self) -> None:
+        self._event.cancel()
+
+    def _next(self) -> None:
+        self._due += self._seconds
+        cycles = self._timebase.cycles_of(self._due - self._timebase.seconds)
+        self._event = self._timebase.at(self._timebase.now + cycles, self._tick)
+
+    def _tick(self) -> None:
+        self._next()
+        self._action()

@@ -9,14 +9,22 @@ void th_serialport_initialize(void) {
 }
 
 void th_timestamp_initialize(void) {
+#if EE_CFG_ENERGY_MODE
+    soc_timestamp_pin_initialize(); // the timer stays off: it would draw current in the window
+#else
     soc_timer_initialize();
+#endif
     th_printf(EE_MSG_TIMESTAMP_MODE);
     th_timestamp();
 }
 
 void th_timestamp(void) {
+#if EE_CFG_ENERGY_MODE
+    soc_timestamp_pulse();
+#else
     uint32_t now = soc_microseconds();
     th_printf(EE_MSG_TIMESTAMP, (unsigned long)now);
+#endif
 }
 
 void th_pre(void) {}

@@ -20,4 +20,10 @@ void soc_timer_initialize(void);
 // Its value: microseconds, wraps after 71.6 minutes.
 uint32_t soc_microseconds(void);
 
+// Energy mode: make the timestamp pin an open-drain output and let go of it.
+void soc_timestamp_pin_initialize(void);
+
+// Energy mode: pull the timestamp pin low for at least a millisecond. The falling edge is the timestamp.
+void soc_timestamp_pulse(void);
+
 #endif

@@ -81,6 +81,10 @@ class Chip(Protocol):
         """Drive a pin from outside, None: let go of it. Raises UserError when there is no such pin."""
         ...
 
+    def watch_pin(self, pin: str, changed: Callable[[bool], None]) -> None:
+        """Call back at each change of a pin's level. Raises UserError when there is no such pin."""
+        ...
+
     def pin(self, pin: str) -> Pin:
         """Raises UserError when there is no such pin."""
         ...

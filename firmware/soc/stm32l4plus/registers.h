@@ -24,7 +24,8 @@
 #define RCC_PLLCFGR_REN (1u << 24)
 #define RCC_PLLCFGR_R_DIV2 (0u << 25)
 #define RCC_AHB2ENR REGISTER(0x4002104Cu)
-#define RCC_AHB2ENR_GPIOG (1u << 6)
+#define RCC_AHB2ENR_GPIO(port) (1u << (port)) // 0 is port A
+#define RCC_AHB2ENR_GPIOG RCC_AHB2ENR_GPIO(6u)
 #define RCC_APB1ENR1 REGISTER(0x40021058u)
 #define RCC_APB1ENR1_TIM5 (1u << 3)
 #define RCC_APB1ENR1_PWR (1u << 28)
@@ -47,6 +48,10 @@
 #define FLASH_ACR_ICEN (1u << 9)
 #define FLASH_ACR_DCEN (1u << 10)
 
+#define GPIO_MODER(port) REGISTER(0x48000000u + 0x400u * (port))
+#define GPIO_OTYPER(port) REGISTER(0x48000004u + 0x400u * (port))
+#define GPIO_BSRR(port) REGISTER(0x48000018u + 0x400u * (port))
+#define GPIO_BRR(port) REGISTER(0x48000028u + 0x400u * (port))
 #define GPIOG_MODER REGISTER(0x48001800u)
 #define GPIOG_OSPEEDR REGISTER(0x48001808u)
 #define GPIOG_PUPDR REGISTER(0x4800180Cu)

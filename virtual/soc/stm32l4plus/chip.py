@@ -123,6 +123,7 @@ class Stm32L4Plus:
         lines = {irq: self._line(irq) for irq in EXTI_IRQS.values()}
         self.exti = self._add(Exti(EXTI_IRQS, lambda irq, high: lines[irq](high), self._core.send_event))
         self.gpio = {letter: self._add(Gpio(letter, GPIO_INPUTS.get(letter, 0))) for letter in PORTS}
+        self._watched: dict[tuple[str, int], list[Callable[[bool], None]]] = {}
         for number, letter in enumerate(PORTS):
             self.gpio[letter].on_level = self._edge_of(number)
 
@@ -130,6 +131,8 @@ class Stm32L4Plus:
         def edge(pin: int, level: bool) -> None:
             if self.syscfg.exti_port(pin) == port:
                 self.exti.edge(pin, rising=level)
+            for changed in self._watched.get((PORTS[port], pin), ()):
+                changed(level)
 
         return edge
 
@@ -369,6 +372,9 @@ class Stm32L4Plus:
     def connect(self, pin: str, level: int | None) -> None:
         letter, number = self._split(pin)
         self.gpio[letter].connect(number, level)
+
+    def watch_pin(self, pin: str, changed: Callable[[bool], None]) -> None:
+        self._watched.setdefault(self._split(pin), []).append(changed)
 
     def pin(self, pin: str) -> Pin:
         letter, number = self._split(pin)
