@@ -128,12 +128,25 @@ def _port(port: str | None, serial: str | None) -> str | None:
     return f"serial:{serial}" if serial else port
 
 
+def _energy_image(firmware: Any) -> Any:
+    from common.artifact import load_energy_firmware
+
+    return load_energy_firmware(firmware)
+
+
 def _integer(option: str, text: str) -> int:
     """Invoke's own conversion ends in a traceback."""
     try:
         return int(text)
     except ValueError:
         raise UserError(f"{option} {text}: not an integer") from None
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{option} {text}: not a number") from None
 
 
 def _count(option: str, text: str) -> int:
@@ -220,6 +233,7 @@ def plan(
     help={
         "port": "virtual: boot the image on the virtual board; default: the plugged-in board, else virtual",
         "via": "mass-storage, st-flash, openocd or pyocd (default: the drive if mounted, else the first tool on PATH)",
+        "energy": "the image for energy mode, of `invoke build --energy`",
         "drive": "folder where the board's drive is mounted, for mass-storage",
         "serial": SERIAL_HELP,
     }
@@ -231,6 +245,7 @@ def flash(
     via: str | None = None,
     drive: str | None = None,
     serial: str | None = None,
+    energy: bool = False,
 ) -> None:
     """Program the last build onto the board, or boot it on the virtual one."""
     from common.board import load_board
@@ -238,7 +253,7 @@ def flash(
     from harness.flash import flash_virtual, probe_number, wants_virtual
 
     _port(port, serial)
-    firmware = _built()
+    firmware = _energy_image(_built()) if energy else _built()
     board = load_board(firmware.board)
     number = probe_number(board, serial, console) if serial else None
     if number is None and via is None and drive is None and wants_virtual(board, port, console):
@@ -266,6 +281,9 @@ def flash(
         "jobs": "processes with a virtual board each, for accuracy (default: one a processor)",
         "dask": "address of a Dask scheduler whose workers run the accuracy inferences",
         "restart": "discard the answers of an interrupted accuracy run instead of going on with it",
+        "monitor": "power monitor: lpm01a[:PORT], joulescope or ppk2[:PORT] (default: the LPM01A plugged in)",
+        "volts": "what the monitor supplies (default 1.8)",
+        "io": "board between host and device in energy mode: interface:PORT or arduino:PORT",
         "no_read_back": "do not compare what a real board received with what was sent, in an accuracy run",
     }
 )
@@ -288,6 +306,9 @@ def bench(
     dask: str | None = None,
     restart: bool = False,
     no_read_back: bool = False,
+    monitor: str | None = None,
+    volts: str = "1.8",
+    io: str | None = None,
 ) -> None:
     """Measure speed, accuracy or energy of the last build over the serial port; builds first if need be."""
     from common.board import load_board
@@ -304,6 +325,9 @@ def bench(
         dask=dask,
         restart=restart,
         read_back=not no_read_back,
+        monitor=monitor,
+        volts=_number("--volts", volts),
+        io=io,
     )
     firmware = _built(board, bench, model, runtime)
     run_bench(firmware, load_board(firmware.board), mode, options, console)
@@ -841,6 +865,7 @@ def clean(_context: Context) -> None:
         "report": "file for the report (default build/conformance/<port>.json)",
         "board": BOARD_HELP,
         "bench": BENCH_HELP,
+        "energy": "the image for energy mode, of `invoke build --energy`",
     }
 )
 @friendly
@@ -852,6 +877,7 @@ def conformance(
     report: str | None = None,
     board: str | None = None,
     bench: str | None = None,
+    energy: bool = False,
 ) -> None:
     """Check a device, of any maker, against every rule of the wire protocol; the virtual board by default."""
     from common.board import load_board
@@ -859,7 +885,7 @@ def conformance(
 
     conform(
         load_board(board or DEFAULT_BOARD),
-        lambda: _built(board, bench),
+        lambda: _energy_image(_built(board, bench)) if energy else _built(board, bench),
         port or "virtual",
         None if baud is None else _integer("--baud", baud),
         float(_integer("--boot", boot)),

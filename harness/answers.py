@@ -24,9 +24,11 @@ ERROR = "e-["
 OVERFLOW = "Supplied buffer size"
 WRONG_INPUT_SIZE = "Input db has"
 BOOT_BANNER = "m-timestamp-mode-"
+PERFORMANCE_BANNER = "m-timestamp-mode-performance"
 ENERGY_BANNER = "m-timestamp-mode-energy"
 INIT_DONE = "m-init-done"
 
+PERFORMANCE_HINT = "it holds a performance-mode firmware; flash the energy build, `invoke flash --energy`"
 ENERGY_HINT = "it holds an energy-mode firmware, which prints no timestamps; flash a performance build"
 
 
@@ -57,8 +59,8 @@ def first_match(pattern: re.Pattern[str], lines: Iterable[str]) -> str | None:
     return next((match[1] for line in lines if (match := pattern.fullmatch(line))), None)
 
 
-def check(command: str, lines: Iterable[str]) -> None:
-    """Refuse an answer that reports an error.
+def check(command: str, lines: Iterable[str], *, energy: bool = False) -> None:
+    """Refuse an answer that reports an error. ``energy``: the device is meant to be in energy mode.
 
     Raises:
         DeviceError: an error line, a size complaint, an energy-mode banner, or boot text (the device restarted).
@@ -66,7 +68,7 @@ def check(command: str, lines: Iterable[str]) -> None:
     for line in lines:
         if line.startswith(ERROR) or line.startswith(OVERFLOW) or line.startswith(WRONG_INPUT_SIZE):
             raise DeviceError(f"the device refused `{command}`: {line}")
-        if ENERGY_BANNER in line:
+        if ENERGY_BANNER in line and not energy:
             raise DeviceError(f"wrong firmware on the device: {ENERGY_HINT}")
         if BOOT_BANNER in line or INIT_DONE in line:
             raise DeviceError(f"the device restarted during `{command}`; check its power supply and run again")
@@ -79,19 +81,40 @@ def parse_inference(command: str, iterations: int, lines: list[str]) -> Inferenc
         DeviceError: an error was reported, or a line is missing or malformed.
     """
     check(command, lines)
-    started = first_match(INFER_START, lines)
-    if started != str(iterations) or INFER_DONE not in lines:
-        raise DeviceError(f"the device did not confirm `{command}`: it answered '{_excerpt(lines)}'")
+    _check_confirmed(command, iterations, lines)
     laps = [int(match[1]) for line in lines if (match := LAP.fullmatch(line))]
     if not laps:
         raise DeviceError(f"no timestamps in the answer to `{command}`: perhaps {ENERGY_HINT}")
     if len(laps) < 2:
         raise DeviceError(f"only one timestamp in the answer to `{command}`: '{_excerpt(lines)}'; run again")
+    return Inference(laps[0], laps[-1], _listed_results(command, lines))
+
+
+def parse_untimed_inference(command: str, iterations: int, lines: list[str]) -> tuple[float, ...]:
+    """The results in the answer to `infer` of a device in energy mode, which prints no timestamps.
+
+    Raises:
+        DeviceError: an error was reported, a line is missing or malformed, or there are timestamps.
+    """
+    check(command, lines, energy=True)
+    _check_confirmed(command, iterations, lines)
+    if any(LAP.fullmatch(line) for line in lines):
+        raise DeviceError(f"timestamps in the answer to `{command}`: {PERFORMANCE_HINT}")
+    return parse_results(_listed_results(command, lines))
+
+
+def _check_confirmed(command: str, iterations: int, lines: list[str]) -> None:
+    started = first_match(INFER_START, lines)
+    if started != str(iterations) or INFER_DONE not in lines:
+        raise DeviceError(f"the device did not confirm `{command}`: it answered '{_excerpt(lines)}'")
+
+
+def _listed_results(command: str, lines: list[str]) -> str:
     listed = first_match(RESULTS, lines)
     if listed is None:
         raise DeviceError(f"no `m-results` line in the answer to `{command}`: '{_excerpt(lines)}'")
     parse_results(listed)
-    return Inference(laps[0], laps[-1], listed)
+    return listed
 
 
 def parse_results(listed: str) -> tuple[float, ...]:

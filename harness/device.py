@@ -54,12 +54,19 @@ class NoDeviceError(UserError):
 
 
 class Device:
-    """A device in performance mode. ``slack`` multiplies the expected durations before they count as silence."""
+    """A device. ``slack`` multiplies the expected durations before they count as silence.
 
-    def __init__(self, link: Link, slack: float = 3.0) -> None:
+    ``energy``: it must be in energy mode, else in performance mode. ``chunk_bytes``: how many bytes a `db` carries.
+    """
+
+    def __init__(
+        self, link: Link, slack: float = 3.0, *, energy: bool = False, chunk_bytes: int = LOAD_CHUNK_BYTES
+    ) -> None:
         self.link = link
         self.vendor = ""
         self._slack = slack
+        self._energy = energy
+        self._chunk_bytes = chunk_bytes
 
     def synchronise(self, tries: int = NAME_TRIES, timeout: float = NAME_TIMEOUT_S) -> str:
         """Get in step with the device and return its vendor name.
@@ -68,7 +75,7 @@ class Device:
 
         Raises:
             NoDeviceError: silence, or nothing that is a name line.
-            DeviceError: the device is in energy mode.
+            DeviceError: the device is in the other mode.
             LinkError: the port vanished.
         """
         mark = len(self.link.transcript.chunks)
@@ -87,8 +94,10 @@ class Device:
                         self.link.drain(LINE_TIMEOUT_S, 2 * LINE_TIMEOUT_S)
                     break
         received = self.link.transcript.received(mark)
-        if answers.ENERGY_BANNER.encode() in received:
+        if answers.ENERGY_BANNER.encode() in received and not self._energy:
             raise DeviceError(f"{self.link.name}: {answers.ENERGY_HINT}")
+        if answers.PERFORMANCE_BANNER.encode() in received and self._energy:
+            raise DeviceError(f"{self.link.name}: {answers.PERFORMANCE_HINT}")
         if vendor is not None:
             self.vendor = vendor
             return vendor
@@ -137,8 +146,8 @@ class Device:
         Raises:
             DeviceError: refused, or not confirmed exactly at the last byte.
         """
-        for begin in range(start, len(data), LOAD_CHUNK_BYTES):
-            end = min(begin + LOAD_CHUNK_BYTES, len(data))
+        for begin in range(start, len(data), self._chunk_bytes):
+            end = min(begin + self._chunk_bytes, len(data))
             done = answers.LOAD_DONE in self._ask(f"db {data[begin:end].hex()}")
             if done != (end == len(data)):
                 state = "confirmed the load already" if done else "did not confirm the load"
@@ -177,15 +186,25 @@ class Device:
             )
         return InferResult(iterations, inference, laps[-1] - laps[0], duration)
 
+    def infer_untimed(self, iterations: int, warmup: int, expected_seconds: float) -> tuple[float, ...]:
+        """The results after inferences of a device in energy mode; the time is on its timestamp pin.
+
+        Raises:
+            DeviceError: refused, malformed, or the device is in performance mode.
+        """
+        command = f"infer {iterations} {warmup}"
+        lines = self._ask_lines(command, LINE_TIMEOUT_S + self._slack * expected_seconds)
+        return answers.parse_untimed_inference(command, iterations, [line.text for line in lines])
+
     def _ask(self, command: str) -> list[str]:
         return [line.text for line in self._ask_lines(command, LINE_TIMEOUT_S)]
 
     def _ask_lines(self, command: str, timeout: float) -> tuple[Line, ...]:
         stale = self.link.discard_waiting().decode("ascii", "replace")
-        answers.check(abbreviated(command), stale.splitlines())
+        answers.check(abbreviated(command), stale.splitlines(), energy=self._energy)
         try:
             lines = self.link.ask(command, timeout)
         except SilentError as error:
             raise LinkError(f"{error}; the device hangs or was reset: press its reset button and run again") from error
-        answers.check(abbreviated(command), (line.text for line in lines))
+        answers.check(abbreviated(command), (line.text for line in lines), energy=self._energy)
         return lines

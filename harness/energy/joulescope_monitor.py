@@ -24,7 +24,9 @@ class Joulescope:
             self._device = package.scan_require_one(config="auto")
             self._device.open()
         except Exception as error:
-            raise UserError(f"no Joulescope can be used ({error}); plug exactly one in and close its program") from error
+            raise UserError(
+                f"no Joulescope can be used ({error}); plug exactly one in and close its program"
+            ) from error
         self.name = str(self._device)
         self.driver_active = True  # the package's protocol for listeners
         self._device.parameter_set("current_lsb", "gpi0")
