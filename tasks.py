@@ -894,6 +894,25 @@ def conformance(
     )
 
 
+@task(
+    help={
+        "dir_": "benchmark/runner of a checkout of mlcommons/tiny",
+        "options": "the runner's own options, in one string",
+        "fast": "count instructions instead of cycles: for accuracy, not for time",
+    }
+)
+@friendly
+def runner(_context: Context, dir_: str, options: str = "", fast: bool = False) -> None:
+    """Run MLCommons' runner, unmodified, against the last build on the virtual board."""
+    import shlex
+
+    from common.board import load_board
+    from harness.runner import run_upstream
+
+    firmware = _built()
+    run_upstream(Path(dir_), shlex.split(options), firmware, load_board(firmware.board), timing=not fast)
+
+
 namespace = Collection(
     build,
     plan,
@@ -920,4 +939,5 @@ namespace = Collection(
     check,
     results,
     conformance,
+    runner,
 )
