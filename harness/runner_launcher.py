@@ -1,4 +1,4 @@
-"""Run as a program: MLCommons' runner, unmodified, with one port to find. Arguments: PORT VID PID MAIN.PY, then its own.
+"""A program: MLCommons' runner, unmodified, with one port to find. Arguments: PORT VID PID MAIN.PY, then its own.
 
 The runner lists USB serial ports and USB devices; a pseudo-terminal is neither, so both lists are replaced.
 """
@@ -14,7 +14,7 @@ from serial.tools import list_ports
 def main() -> None:
     port, vid, pid, script, *arguments = sys.argv[1:]
     found = SimpleNamespace(device=port, vid=int(vid), pid=int(pid), description="virtual board", product=None)
-    list_ports.comports = lambda *_, **__: [found]  # type: ignore[assignment]
+    list_ports.comports = lambda *_, **__: [found]
     usb, core = ModuleType("usb"), ModuleType("usb.core")
     core.find = lambda *_, **__: []  # type: ignore[attr-defined]
     usb.core = core  # type: ignore[attr-defined]

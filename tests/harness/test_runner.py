@@ -34,7 +34,7 @@ sys.exit(int(sys.argv[2]))
 def test_a_runner_finds_the_virtual_board(tmp_path: Path) -> None:
     board, benchmark = load_board("nucleo_l4r5zi"), load_benchmark("ad")
     firmware = build(board, benchmark, benchmark.model, "aot", lambda _: None)
-    with pytest.raises(UserError, match="no .*main.py"):
+    with pytest.raises(UserError, match=r"no .*main\.py"):
         run_upstream(tmp_path, [], firmware, board, timing=False)
     (tmp_path / "main.py").write_text(MAIN)
     answer = tmp_path / "answer"
