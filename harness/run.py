@@ -1,10 +1,8 @@
 """`invoke bench`: runs of the asked modes from port to results."""
 
-import importlib
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -15,6 +13,7 @@ from common.errors import UserError
 from common.files import write_atomic
 from harness.accuracy import run_accuracy
 from harness.console import progress_bar, show_results
+from harness.energy import run_energy
 from harness.inputs import load_inputs
 from harness.options import Options
 from harness.performance import SUBMISSION, VIRTUAL, measure
@@ -35,7 +34,6 @@ from harness.runner_files import performance_entries, performance_text
 from harness.session import Target, connect, heading, identify
 
 ALL = "all"
-ENERGY_MODULE = "harness.energy"
 
 ModeRunner = Callable[[Firmware, Board, Options, Console, datetime], ModeRun]
 
@@ -109,20 +107,5 @@ def run_performance(firmware: Firmware, board: Board, options: Options, console:
 def _runners(mode: str) -> list[ModeRunner]:
     if mode not in (*MODES, ALL):
         raise UserError(f"--mode {mode}: modes are {', '.join((*MODES, ALL))}")
-    known: dict[str, Callable[[], ModeRunner]] = {
-        PERFORMANCE: lambda: run_performance,
-        ACCURACY: lambda: run_accuracy,
-        ENERGY: _energy,
-    }
-    return [known[name]() for name in (MODES if mode == ALL else (mode,))]
-
-
-def _energy() -> ModeRunner:
-    try:
-        runner: Any = importlib.import_module(ENERGY_MODULE).run_energy
-    except ModuleNotFoundError as error:
-        if error.name != ENERGY_MODULE:
-            raise
-        raise UserError("--mode energy is not part of this version; run the modes performance and accuracy") from None
-    typed: ModeRunner = runner
-    return typed
+    known: dict[str, ModeRunner] = {PERFORMANCE: run_performance, ACCURACY: run_accuracy, ENERGY: run_energy}
+    return [known[name] for name in (MODES if mode == ALL else (mode,))]

@@ -21,11 +21,11 @@ def run_upstream(folder: Path, arguments: Sequence[str], firmware: Firmware, boa
     script = folder.resolve() / "main.py"
     if not script.is_file():
         raise UserError(f"no {script}; --dir takes benchmark/runner of a checkout of mlcommons/tiny")
-    from virtual import VirtualBoard, serve_pty
+    from virtual import VirtualBoard, served
 
     ids = map(str, (board.probe.usb_vid, board.probe.usb_pids[0]))
-    with serve_pty(VirtualBoard(firmware.elf, board, timing=timing)) as server:
-        command = [sys.executable, str(LAUNCHER), server.path, *ids, str(script), *arguments]
+    with served(VirtualBoard(firmware.elf, board, timing=timing)) as server:
+        command = [sys.executable, str(LAUNCHER), server.terminal.path, *ids, str(script), *arguments]
         code = subprocess.run(command, cwd=script.parent, check=False).returncode
     if code:
         raise UserError(f"{script} ended with exit code {code}; its messages are above")

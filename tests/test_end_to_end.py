@@ -34,8 +34,7 @@ from models.untrained import default_model
 from studies.calibration.comparison import against_published
 from studies.calibration.images import describe, run_image
 from tests.reference import reference_data
-from tests.virtual.serving import served
-from virtual import VirtualBoard, VirtualSerial
+from virtual import VirtualBoard, VirtualSerial, served
 
 pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
 

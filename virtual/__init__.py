@@ -5,6 +5,6 @@ from virtual.held_signals import HeldSignals
 with HeldSignals():  # the first import compiles the timing hooks, and numba does not survive Ctrl-C in that
     from virtual.board import StopReason, VirtualBoard
     from virtual.serial_port import VirtualSerial
-    from virtual.server import BoardServer
+    from virtual.server import BoardServer, served
 
-__all__ = ["BoardServer", "StopReason", "VirtualBoard", "VirtualSerial"]
+__all__ = ["BoardServer", "StopReason", "VirtualBoard", "VirtualSerial", "served"]

@@ -49,7 +49,8 @@ class VirtualLpm01a:
         self._outgoing = bytearray()
         self._lock = threading.Lock()
         pin = board.board.timestamp_pin
-        board.watch_pin(pin.port, pin.number, self._pin_changed)
+        board.connect(pin, 1)  # the shield pulls it up
+        board.watch_pin(pin, self._pin_changed)
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)

@@ -201,15 +201,13 @@ def test_the_whole_path_gives_the_integral_of_the_modelled_current() -> None:
         monitor.power(False)
         monitor.power(True)
         monitor.start()
-        pin = board.timestamp_pin
 
         def edge(high: bool) -> None:
             if not high:
                 meters[-1].sample()
                 totals.append(meters[-1].coulombs)
-            shield._pin_changed(high)
 
-        machine.watch_pin(pin.port, pin.number, edge)
+        machine.watch_pin(board.timestamp_pin, edge)
         port = VirtualSerial(machine, baudrate=9600)
         device = Device(Link(port, "virtual", lambda: machine.seconds), energy=True)
         device.synchronise()

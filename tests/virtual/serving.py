@@ -1,41 +1,14 @@
-"""A board server in a thread of its own, and what the tests ask of it."""
+"""What tests ask of a board server."""
 
 import json
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from common.running import HOST
-from virtual import BoardServer, VirtualBoard
+from virtual import BoardServer
 
 PATIENCE_S = 20.0
-
-
-@contextmanager
-def served(board: VirtualBoard, **options: Any) -> Iterator[BoardServer]:
-    """Raises what went wrong in the thread."""
-    errors: list[BaseException] = []
-
-    def serve(server: BoardServer) -> None:
-        try:
-            server.serve()
-        except BaseException as error:
-            errors.append(error)
-
-    with BoardServer(board, **options) as server:
-        thread = threading.Thread(target=serve, args=(server,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-            thread.join(PATIENCE_S)
-            assert not thread.is_alive()
-    if errors:
-        raise errors[0]
 
 
 def connect(port: int) -> socket.socket:

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.virtual.conftest import Boot, Build, run_until_idle
-from tests.virtual.serving import served
-from virtual import VirtualBoard
+from virtual import VirtualBoard, served
 from virtual.gdb import GdbStub
 from virtual.gdb.crc import crc32
 from virtual.gdb.packets import Packet, PacketReader, Sign, escape, frame, unescape

@@ -11,8 +11,8 @@ import serial
 
 from common.errors import UserError
 from tests.virtual.conftest import Boot, run_until_idle
-from tests.virtual.serving import ask, connect, descriptors, receive, served
-from virtual import BoardServer, VirtualBoard
+from tests.virtual.serving import ask, connect, descriptors, receive
+from virtual import BoardServer, VirtualBoard, served
 from virtual.server.streams import OUTPUT_BYTES
 
 CHATTY = """
