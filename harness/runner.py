@@ -24,7 +24,8 @@ def run_upstream(folder: Path, arguments: Sequence[str], firmware: Firmware, boa
     from virtual import VirtualBoard, served
 
     ids = map(str, (board.probe.usb_vid, board.probe.usb_pids[0]))
-    with served(VirtualBoard(firmware.elf, board, timing=timing)) as server:
+    machine = VirtualBoard(firmware.elf, board, timing=timing)
+    with served(machine, backlog=0) as server:  # boot text after the open would shift all of the runner's answers
         command = [sys.executable, str(LAUNCHER), server.terminal.path, *ids, str(script), *arguments]
         code = subprocess.run(command, cwd=script.parent, check=False).returncode
     if code:
