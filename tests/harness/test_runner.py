@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from common.errors import UserError
 from generator.build import build
 from harness.device import Device
 from harness.link import Link
-from harness.runner import run_upstream
+from harness.runner import boot, run_upstream
 from harness.scores import file_scores, score
 from models.flatbuffer import OperatorSpec, TensorSpec, activation, build_model
 from tests.harness import runner_model
@@ -130,8 +129,8 @@ def test_throughput_is_the_same(tmp_path: Path, firmware: Firmware, data: Path) 
 def test_a_probe_for_the_name_is_answered_in_time(firmware: Firmware) -> None:
     """EnergyRunner asks every port for its name right after opening it, and waits 2 s."""
     machine = VirtualBoard(firmware.elf, BOARD)
-    with served(machine, backlog=0) as server:
-        time.sleep(1.0)  # the board was plugged in before
+    boot(machine)  # the board was plugged in before
+    with served(machine) as server:
         for _ in range(2):
             with serial.Serial(server.terminal.path, firmware.baud, timeout=PROBE_S) as port:
                 port.write(b"name%")

@@ -14,7 +14,7 @@ from virtual.board import StopReason, VirtualBoard
 from virtual.gdb import GdbStub
 from virtual.server.control import Control, LineReader
 from virtual.server.pace import Pace
-from virtual.server.streams import BACKLOG_BYTES, Connection, Stream, Terminal
+from virtual.server.streams import Connection, Stream, Terminal
 
 SLICE_SECONDS = 0.002  # virtual time between two looks at what is plugged in
 LOOK_SECONDS = 0.05  # host time between two looks whether somebody has opened the terminal
@@ -40,13 +40,11 @@ class BoardServer:
         halted: bool = False,
         gdb_port: int = 0,
         links: tuple[Path, ...] = (),
-        backlog: int = BACKLOG_BYTES,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Open all ports. ``links`` are symbolic links to make to the terminal; ``gdb_port`` 0 is any free one.
 
-        ``halted``: do not run before a debugger says so. ``backlog``: see `Terminal`. ``report`` gets what the person
-        at the board should know.
+        ``halted``: do not run before a debugger says so. ``report`` gets what the person at the board should know.
 
         Raises:
             UserError: a link's name is taken by a file, or ``gdb_port`` by another program.
@@ -68,7 +66,7 @@ class BoardServer:
         self._told = 0
         self._wake_read, self._wake_write = os.pipe()
         try:
-            self.terminal = Terminal(backlog)
+            self.terminal = Terminal()
             self._opened.append(self.terminal)
             self._serial_port, self._control_port = self._listen(0), self._listen(0)
             self._gdb_port = self._listen(gdb_port)

@@ -8,7 +8,7 @@ import tty
 from typing import Protocol
 
 CHUNK = 4096
-BACKLOG_BYTES = 4096
+BACKLOG_BYTES = 4096  # output kept while nobody has the terminal open
 OUTPUT_BYTES = 8192  # output that waits for a slow peer
 
 
@@ -56,17 +56,13 @@ class Outbox:
         self.data += data
         if limit is not None and len(self.data) > limit:
             self.lost += len(self.data) - limit
-            del self.data[: len(self.data) - limit]
+            del self.data[:-limit]
 
 
 class Terminal:
-    """A raw pseudo-terminal. Clients open ``path`` as they like; it is there until ``close``.
+    """A raw pseudo-terminal. Clients open ``path`` as they like; it is there until ``close``."""
 
-    ``backlog``: bytes of output that are kept while nobody has it open, for who opens it next.
-    """
-
-    def __init__(self, backlog: int = BACKLOG_BYTES) -> None:
-        self._backlog = backlog
+    def __init__(self) -> None:
         self._master, slave = os.openpty()
         try:
             self.path = os.ttyname(slave)
@@ -106,7 +102,7 @@ class Terminal:
         return b""
 
     def write(self, data: bytes) -> None:
-        self._outbox.put(data, OUTPUT_BYTES if self.open else self._backlog)
+        self._outbox.put(data, OUTPUT_BYTES if self.open else BACKLOG_BYTES)
         self.flush()
 
     def flush(self) -> None:
