@@ -103,8 +103,13 @@ class Device:
             return vendor
         if not received:
             raise NoDeviceError(
-                f"{self.link.name} is silent: no answer to `name` in {tries * timeout:.0f} s; "
+                f"{self.link.name} is silent: no answer to `name` in {tries * timeout:.0f} s{self.link.situation}; "
                 "is the firmware flashed, the baud rate right and the board's reset released?"
+            )
+        if b"name%" in received:
+            raise NoDeviceError(
+                f"{self.link.name} sends back what it receives, '{printable(received, 60)}'; switch the echo of its "
+                "terminal off (`stty raw -echo` on the device)"
             )
         raise NoDeviceError(
             f"{self.link.name} does not speak the protocol: received '{printable(received, 60)}'; "

@@ -45,7 +45,7 @@ def flash_virtual(firmware: Firmware, board: Board) -> str:
         UserError: the image does not load, or does not answer.
     """
     machine, port = virtual_port(firmware, board)
-    with Link(port, VIRTUAL, lambda: machine.seconds) as link:
+    with Link(port, VIRTUAL, lambda: machine.seconds, machine.situation) as link:
         device = Device(link)
         vendor = device.synchronise()
         profile = device.profile()

@@ -26,6 +26,7 @@ MAX_LINES = 5000  # per answer; the longest real one is `db print` of 27648 byte
 MAX_DRAIN_BYTES = 65536
 READ_BYTES = 4096
 EXCERPT_BYTES = 60
+SETTLE_S = 0.25  # what belongs to an answer follows its line within this time
 
 
 class SerialLike(Protocol):
@@ -75,13 +76,21 @@ class Link:
     """Owns an open port until ``close``. Line lengths, line counts and waiting times are all bounded.
 
     ``clock`` is the clock the port's timeouts run on: host time for real ports, modelled time for the virtual board.
+    ``situation`` says what the firmware is doing, where that can be known: for messages about silence.
     """
 
-    def __init__(self, port: SerialLike, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        port: SerialLike,
+        name: str,
+        clock: Callable[[], float] = time.monotonic,
+        situation: Callable[[], str] | None = None,
+    ) -> None:
         self.name = name
         self.transcript = Transcript()
         self._port = port
         self._clock = clock
+        self._situation = situation
         self._opened = clock()
         self._buffer = bytearray()
 
@@ -103,6 +112,11 @@ class Link:
         """Since open, on the port's clock."""
         return self._clock() - self._opened
 
+    @property
+    def situation(self) -> str:
+        """What the firmware is doing, as the end of a sentence; empty where that is not known."""
+        return f": {self._situation()}" if self._situation is not None else ""
+
     def send(self, data: bytes) -> None:
         """Raises LinkError when the port is gone or does not take the bytes."""
         self.transcript.add(self.seconds, True, data)
@@ -112,9 +126,10 @@ class Link:
             raise self._vanished(error) from error
 
     def ask(self, command: str, timeout: float) -> tuple[Line, ...]:
-        """Send a command and collect its answer: all non-blank lines up to, without, the first holding `m-ready`.
+        """Send a command and collect its answer: all non-blank lines up to, without, the first that is `m-ready`.
 
-        A line that holds more than `m-ready` is kept. ``timeout`` bounds the wait for each line, in seconds.
+        A line that holds more than `m-ready` is kept. It ends the answer if nothing follows at once: it may be noise
+        before `m-ready`, or a name with `m-ready` in it. ``timeout`` bounds the wait for each line, in seconds.
 
         Raises:
             SilentError: a line did not come in time.
@@ -129,9 +144,14 @@ class Link:
             line = self._read_line(timeout, what, mark)
             if line.text.strip() not in ("", READY):
                 lines.append(line)
-            if READY in line.text:
+            if line.text.strip() == READY or (READY in line.text and not self._more(SETTLE_S)):
                 return tuple(lines)
         raise self._flooded(f"{MAX_LINES} lines {what} without `{READY}`", mark)
+
+    def _more(self, quiet: float) -> bool:
+        """Whether anything has come, or does within ``quiet`` seconds."""
+        self._buffer += b"" if self._buffer else self._receive(quiet)
+        return bool(self._buffer)
 
     def drain(self, quiet: float, patience: float) -> bytes:
         """Read until nothing came for ``quiet`` seconds.
@@ -190,7 +210,8 @@ class Link:
             chunk = self._receive(timeout) if self._clock() <= deadline else b""
             if not chunk:
                 so_far = self._excerpt(mark) or "nothing"
-                raise SilentError(f"{self.name} sent {so_far} {what} and then no line for {timeout:.1f} s")
+                silence = f"{self.name} sent {so_far} {what} and then no line for {timeout:.1f} s"
+                raise SilentError(silence + self.situation)
             self._buffer += chunk
         raw = bytes(self._buffer[:end])
         del self._buffer[: end + 1]

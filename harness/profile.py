@@ -108,7 +108,7 @@ def layer_cycles(firmware: Firmware, board: Board) -> tuple[list[tuple[StepInfo,
     """
     machine, port = virtual_port(firmware, board)
     marks = _watch(machine, firmware)
-    with Link(port, VIRTUAL, lambda: machine.seconds) as link:
+    with Link(port, VIRTUAL, lambda: machine.seconds, machine.situation) as link:
         Device(link).synchronise()
         link.ask("infer 1 1", INFER_TIMEOUT_S)
     layers = _layers(firmware, _last_timed(marks))
@@ -127,7 +127,7 @@ def profile_run(firmware: Firmware, board: Board) -> Profile:
 
     machine, port = virtual_port(firmware, board)
     marks = _watch(machine, firmware)
-    with Link(port, VIRTUAL, lambda: machine.seconds) as link:
+    with Link(port, VIRTUAL, lambda: machine.seconds, machine.situation) as link:
         Device(link).synchronise()
         bottom, painted = _paint_stack(machine)
         meters: list[ChargeMeter] = []

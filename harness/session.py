@@ -63,19 +63,18 @@ def connect(target: Target, choice: PortChoice, *, timing: bool = True) -> Conne
     Raises:
         UserError: it cannot be opened, or the image does not load.
     """
-    machine: VirtualBoard | None = None
+    machines: list[VirtualBoard] = []
 
     def make_virtual() -> SerialLike:
-        nonlocal machine
         machine, serial_port = virtual_port(target, target.board, timing=timing)
+        machines.append(machine)
         return serial_port
 
-    def virtual_seconds() -> float:
-        return machine.seconds if machine is not None else 0.0
-
     port = open_port(choice, target.baud, make_virtual)
-    clock = virtual_seconds if choice.is_virtual else time.monotonic
-    return Connection(Link(port, choice.spec, clock), machine)
+    if not machines:
+        return Connection(Link(port, choice.spec, time.monotonic), None)
+    (machine,) = machines
+    return Connection(Link(port, choice.spec, lambda: machine.seconds, machine.situation), machine)
 
 
 def identify(link: Link, choice: PortChoice, benchmark: Benchmark) -> tuple[Device, Profile]:

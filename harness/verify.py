@@ -152,7 +152,7 @@ def verify_firmware(
     machine, port = virtual_port(firmware, board, timing=False)
     tensors = DeviceTensors(machine, oracle)
     comparison = Comparison()
-    with Link(port, VIRTUAL, lambda: machine.seconds) as link:
+    with Link(port, VIRTUAL, lambda: machine.seconds, machine.situation) as link:
         device = Device(link)
         device.synchronise()
         by_wire = max(1, min(len(sent.inputs), WIRE_BYTES // benchmark.input_bytes))

@@ -218,7 +218,7 @@ def conform(
     if choice.is_virtual:
         firmware = make_firmware()
         machine, serial_port = virtual_port(firmware, board)
-        link = Link(serial_port, choice.spec, lambda: machine.seconds)
+        link = Link(serial_port, choice.spec, lambda: machine.seconds, machine.situation)
         name = f"{firmware.board}-{firmware.folder.name}"
     else:
         opened = open_port(choice, baud or make_firmware().baud, no_virtual)

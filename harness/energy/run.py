@@ -151,7 +151,7 @@ def _virtual_bench(stack: ExitStack, firmware: Firmware, board: Board, choice: P
     shield = stack.enter_context(VirtualLpm01a(machine, lambda powered: charge_current(powered, model)))
     monitor = open_virtual(shield, options.volts)
     _power(stack, monitor)
-    link = stack.enter_context(Link(port, choice.spec, lambda: machine.seconds))
+    link = stack.enter_context(Link(port, choice.spec, lambda: machine.seconds, machine.situation))
     return _Bench(link, monitor, choice, virtual=machine)
 
 

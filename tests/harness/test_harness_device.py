@@ -5,11 +5,11 @@ import struct
 import pytest
 
 from common.errors import UserError
-from harness.answers import DeviceError
+from harness.answers import DeviceError, parse_results
 from harness.device import Device, NoDeviceError
-from harness.link import LinkError
+from harness.link import Link, LinkError
 from tests.harness.conftest import connect
-from tests.harness.fake_device import Faults
+from tests.harness.fake_device import FakeDevice, FakeSerial, Faults
 
 INPUT = struct.pack("<640f", *(number / 16 for number in range(640)))
 MEAN_SQUARE = sum((number / 16) ** 2 for number in range(640)) / 640
@@ -22,6 +22,8 @@ HARMLESS = {
     "blank lines, NUL and undecodable bytes": Faults(prefix=b"\r\n\0\n\xff\xfe\r\n"),
     "debug output": Faults(prefix=b"[Initialized\r\n"),
     "blank lines after m-ready": Faults(suffix=b"\r\n\n"),
+    "m-ready twice": Faults(suffix=b"m-ready\r\n"),
+    "noise right before m-ready": Faults(answers={"name": b"m-name-dut-[fake]\r\n\xff "}),
     "boot text after open": Faults(boot_text_s=1.5),
     "boot text at open": Faults(boot_text_s=0.0),
     "late boot, first command lost": Faults(boot_text_s=4.5, deaf_commands=1),
@@ -166,6 +168,11 @@ NO_DEVICE = {
     "empty name": (Faults(answers={"name": b"m-name-dut-[]\r\n"}), NoDeviceError, "does not speak"),
     "flood of lines": (Faults(babble=b"tick\r\n"), NoDeviceError, "received 'tick"),
     "flood without lines": (Faults(babble=b"\xaa"), NoDeviceError, r"received '\\xaa"),
+    "echo": (
+        Faults(every_answer=b"name%m-name-dut-[x]\r\nm-ready\r\n"),
+        NoDeviceError,
+        r"sends back what it receives, 'name%m-name.*stty",
+    ),
     "energy boot": (Faults(energy=True, boot_text_s=0.0), DeviceError, "energy-mode firmware.*flash a performance"),
 }
 
@@ -177,6 +184,38 @@ def test_nothing_to_synchronise_with(faults: Faults, kind: type[UserError], mess
         device.synchronise()
     assert "\n" not in str(caught.value)
     assert port.now < 20
+
+
+def test_names_may_hold_the_end_of_an_answer() -> None:
+    answers = {"name": b"m-name-dut-[m-ready inc.]\r\n", "profile": b"m-profile-[m-ready]\r\nm-model-[ad01]\r\n"}
+    device, _ = connect(Faults(answers=answers))
+    assert device.synchronise() == "m-ready inc."
+    assert (device.profile().firmware, device.profile().model) == ("m-ready", "ad01")
+
+
+def test_a_performance_build_when_energy_is_wanted() -> None:
+    port = FakeSerial(FakeDevice(Faults(boot_text_s=0.0)))
+    device = Device(Link(port, "fake", port.clock), energy=True)
+    with pytest.raises(DeviceError, match="performance-mode firmware; flash the energy build"):
+        device.synchronise()
+
+
+def test_no_command_is_empty_or_longer_than_the_buffer() -> None:
+    """A lone terminator crashes the reference on a hosted build, and it cuts commands at 80 characters."""
+    device, port = connect()
+    _session(device)
+    device.check_load(INPUT)
+    assert all(0 < len(command.strip()) <= 80 for command in port.device.commands)
+
+
+def test_the_first_and_the_last_timestamp_count() -> None:
+    middle = b"m-infer-start-10\r\nm-lap-us-5\r\nm-lap-us-7\r\nm-lap-us-9\r\nm-infer-done\r\nm-results-[1.000]\r\n"
+    device, _ = connect(Faults(answers={"infer": middle}))
+    assert device.infer(10, 0, 0.1).elapsed_us == 4
+
+
+def test_truncated_digits_and_empty_fields_are_numbers() -> None:
+    assert parse_results("0.003, 0.996,,") == (0.003, 0.996)
 
 
 def test_energy_mode_shows_in_timestamp() -> None:

@@ -17,6 +17,7 @@ from harness import Options, ports, run_bench
 from harness.answers import DeviceError
 from harness.link import LinkError
 from tests.harness.fake_device import FakeDevice, FakeSerial, Faults, pty_device
+from virtual.timing import uncertainty
 
 
 class FakeBoard:
@@ -39,6 +40,9 @@ class FakeBoard:
         """Of the 1000 cycles awake, 130 waited for code."""
         return {"code_misses": 20, "data_misses": 0, "flash_cycles": 130, "unaligned_cycles": 0}
 
+    def situation(self) -> str:
+        return "the firmware sleeps"
+
     @property
     def seconds(self) -> float:
         return self.port.now if self.port is not None else 0.0
@@ -56,6 +60,7 @@ def virtual(monkeypatch: pytest.MonkeyPatch) -> type[FakeBoard]:
     module: Any = types.ModuleType("virtual")
     module.VirtualBoard, module.VirtualSerial = FakeBoard, fake_virtual_serial
     monkeypatch.setitem(sys.modules, "virtual", module)
+    monkeypatch.setitem(sys.modules, uncertainty.__name__, uncertainty)
     monkeypatch.setattr(ports, "comports", list)
     monkeypatch.setattr(FakeBoard, "made", [])
     return FakeBoard
@@ -163,7 +168,7 @@ FAILURES = {
     "error": (Faults(answers={"infer": b"e-[no]\r\n"}), DeviceError, r"refused `infer 1 1`: e-\[no\]"),
     "unplugged": (Faults(vanish_at="infer 4"), LinkError, "vanished"),
     "restart": (Faults(restart_at="infer 4"), DeviceError, "the device restarted"),
-    "silent": (Faults(silent=True), UserError, "is silent"),
+    "silent": (Faults(silent=True), UserError, "is silent: .* s: the firmware sleeps; is the"),
     "hang": (Faults(answers={"infer": b""}, every_answer=b"m-name-dut-[x]\r\nm-ready\r\n"), UserError, "profile"),
 }
 
