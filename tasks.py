@@ -598,7 +598,7 @@ def report(_context: Context, run: list[str], out: str | None = None) -> None:
 @task
 @friendly
 def boards(_context: Context) -> None:
-    """List the boards that are plugged in."""
+    """List the boards that are plugged in, and the virtual ones that run."""
     from harness.boards import show_boards
 
     show_boards(console)
