@@ -12,7 +12,7 @@ from serial.tools.list_ports_common import ListPortInfo
 from common.board import Board, board_names, load_board
 from common.console import say
 from common.drives import drive_of, find_drive
-from common.running import RunningBoard, running_boards
+from common.running import HOST, RunningBoard, running_boards
 from harness.ports import matches, serial_ports
 
 DETAILS = "DETAILS.TXT"  # on an ST-LINK's drive: lines like "Version: 0221", "Build:   Jan  7 2019"
@@ -82,11 +82,12 @@ def ports_table(ports: Iterable[PluggedPort]) -> Table:
 def running_table(boards: Iterable[RunningBoard]) -> Table:
     """Ports are TCP ports of this computer."""
     table = Table(title="virtual boards that run", box=None, padding=(0, 2, 0, 0))
-    for heading in ("name", "board", "port", "GDB", "process", "image"):
+    for heading in ("name", "board", "port", "GDB", "control", "process", "image"):
         table.add_column(heading, overflow="fold")
     for board in boards:
-        cells = (board.name, board.board, board.tty, str(board.gdb_port), str(board.pid), board.image)
-        table.add_row(*map(escape, cells))
+        port = f"{board.tty}\nsocket://{HOST}:{board.serial_port}"
+        numbers = (str(board.gdb_port), str(board.control_port), str(board.pid))
+        table.add_row(*map(escape, (board.name, board.board, port, *numbers, board.image)))
     return table
 
 

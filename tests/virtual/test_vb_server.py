@@ -367,3 +367,14 @@ def test_a_locked_up_board_can_be_reset(boot: Boot) -> None:
                 time.sleep(0.01)
             assert "HardFault" in status["lockup"]
             ask(server, "reset")
+
+
+def test_a_pressed_button_interrupts_the_firmware(boot: Boot) -> None:
+    """EXTI line 13 on both edges; a timer counts the milliseconds in between."""
+    with served(boot("button")) as server, connect(server.serial_port) as line:
+        while ask(server, "pins")["pins"].get("C13") is None:
+            time.sleep(0.01)
+        assert ask(server, "press user") == {"ok": True}
+        edges, milliseconds = (int(word, 16) for word in receive(line, 18).split())
+    assert edges == 2
+    assert 99 <= milliseconds <= 101
