@@ -512,7 +512,6 @@ def calibrate(
         "realtime": "no faster than the real chip",
         "halt": "wait for a debugger before the first instruction",
         "gdb_port": "TCP port for GDB (default: any free one)",
-        "list_": "list the boards that run",
         "status": "of a running board: lights, buttons, cycles, diagnostics",
         "pins": "of a running board: mode and level of its pins",
         "press": "press this button of a running board for 0.1 s",
@@ -533,7 +532,6 @@ def board(
     realtime: bool = False,
     halt: bool = False,
     gdb_port: str = "0",
-    list_: bool = False,
     status: bool = False,
     pins: bool = False,
     press: str | None = None,
@@ -545,19 +543,17 @@ def board(
 ) -> None:
     """Run the virtual board as a process (serial line, GDB, buttons, lights), until Ctrl-C; or ask one that runs."""
     from common.board import load_board
-    from harness.board import ask_board, boards_table, run_board
+    from harness.board import ask_board, run_board
 
     switches = {"status": status, "pins": pins, "reset": reset, "stop": stop}
     words = {"press": press, "hold": hold, "release": release, "drive": drive and drive.replace("=", " ")}
     commands = [f"{word} {value}" for word, value in words.items() if value]
     commands += [word for word, wanted in switches.items() if wanted]
-    if list_:
-        console.print(boards_table())
     for command in commands:
         answer = ask_board(name, command)
         if answer:
             console.print_json(data=answer)
-    if list_ or commands:
+    if commands:
         return
     firmware: Any = Path(image).expanduser() if image else _built()
     run_board(
@@ -741,7 +737,7 @@ def report(_context: Context, run: list[str], out: str | None = None) -> None:
 @task
 @friendly
 def boards(_context: Context) -> None:
-    """List the boards that are plugged in."""
+    """List the boards that are plugged in, and the virtual ones that run."""
     from harness.boards import show_boards
 
     show_boards(console)

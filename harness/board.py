@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from common.artifact import Firmware
 from common.board import Board
 from common.console import say
 from common.errors import UserError
-from common.running import HOST, RunningBoard, find_running, reserve, running_boards
+from common.running import HOST, RunningBoard, find_running, reserve
 
 ANSWER_TIMEOUT_S = 30.0
 LARGEST_ANSWER = 1 << 20
@@ -76,18 +75,6 @@ def _introduce(state: RunningBoard, board: Board, link: Path | None, halted: boo
     say(f"GDB:     target remote :{state.gdb_port}{' (it waits for you)' if halted else ''}", console)
     say(f"control: {HOST}:{state.control_port}, or `invoke board --status`, --press, --reset, --stop", console)
     say("Ctrl-C ends it", console)
-
-
-def boards_table() -> Table:
-    """The boards that run. GDB and control are TCP ports of this computer."""
-    table = Table(title="virtual boards that run")
-    for heading in ("name", "serial", "GDB", "control", "process", "image"):
-        table.add_column(heading, overflow="fold")
-    for one in running_boards():
-        serial = f"{os.path.relpath(one.tty)}\nsocket://{HOST}:{one.serial_port}"
-        ports = (str(one.gdb_port), str(one.control_port))
-        table.add_row(one.name, serial, *ports, str(one.pid), os.path.relpath(one.image))
-    return table
 
 
 def ask_board(name: str | None, command: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`invoke boards`: what is plugged in."""
+"""`invoke boards`: what is plugged in, and the virtual boards that run."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from serial.tools.list_ports_common import ListPortInfo
 from common.board import Board, board_names, load_board
 from common.console import say
 from common.drives import drive_of, find_drive
+from common.running import HOST, RunningBoard, running_boards
 from harness.ports import matches, serial_ports
 
 DETAILS = "DETAILS.TXT"  # on an ST-LINK's drive: lines like "Version: 0221", "Build:   Jan  7 2019"
@@ -53,14 +54,19 @@ def probe_firmware(drive: Path) -> str:
 
 
 def show_boards(console: Console) -> None:
-    """Print what is plugged in."""
-    ports = plugged_ports()
+    """Print both lists."""
+    ports, running = plugged_ports(), running_boards()
     if ports:
         console.print(ports_table(ports))
         if any(port.board for port in ports):
             say("choose one with --serial NUMBER, in `invoke flash` and `invoke bench`", console)
     else:
         say("no board is plugged in by USB", console)
+    if running:
+        console.print(running_table(running))
+        say("choose one with --port board:NAME", console)
+    else:
+        say("no virtual board runs", console)
 
 
 def ports_table(ports: Iterable[PluggedPort]) -> Table:
@@ -70,6 +76,18 @@ def ports_table(ports: Iterable[PluggedPort]) -> Table:
     for port in ports:
         cells = (port.board or "-", port.device, port.usb_id, port.serial_number, port.drive, port.probe)
         table.add_row(*map(escape, (*cells, port.description)))
+    return table
+
+
+def running_table(boards: Iterable[RunningBoard]) -> Table:
+    """Ports are TCP ports of this computer."""
+    table = Table(title="virtual boards that run", box=None, padding=(0, 2, 0, 0))
+    for heading in ("name", "board", "port", "GDB", "control", "process", "image"):
+        table.add_column(heading, overflow="fold")
+    for board in boards:
+        port = f"{board.tty}\nsocket://{HOST}:{board.serial_port}"
+        numbers = (str(board.gdb_port), str(board.control_port), str(board.pid))
+        table.add_row(*map(escape, (board.name, board.board, port, *numbers, board.image)))
     return table
 
 

@@ -1,5 +1,6 @@
 """The command line as a user types it: exit codes, one-line errors, and no traceback for anything a user can cause."""
 
+import json
 import os
 import shutil
 import signal
@@ -279,3 +280,28 @@ def test_ctrl_c_ends_a_run_cleanly(built: Path, words: list[str]) -> None:
     assert "Traceback" not in stdout + stderr
     assert not list(built.glob("build/**/results.json"))
     assert not list(built.glob("build/**/.results.json*"))
+
+
+@pytest.mark.slow
+def test_bench_on_a_board_that_runs(built: Path) -> None:
+    """Over its pseudo-terminal."""
+    variables = {**os.environ, "FIRMBENCH_BUILD": str(built / "build")}
+    process = subprocess.Popen(
+        command("board", "--name", "desk"), cwd=built, env=variables, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        while "Ctrl-C ends it" not in process.stdout.readline():
+            pass
+        answer = run(built, "bench", "--quick", "--port", "board:desk")
+        assert answer.returncode == 0, answer.stderr
+        assert "board:desk is the virtual board 'desk', so its timing counts as modelled" in " ".join(
+            answer.stdout.split()
+        )
+        results = json.loads((built / "build" / "nucleo_l4r5zi" / "ad" / "results.json").read_text())
+        assert results["latency_ms"] > 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 130
+    finally:
+        process.kill()
+        process.communicate()

@@ -108,7 +108,7 @@ class VirtualBoard:
         self._output: list[tuple[int, float]] = []
         self._signals = HeldSignals(self._timebase.attend)
         self.panel = Panel(board, self._chip, self._timebase)
-        self.debug = DebugPort(self._engine, self._private, self._chip, family.RANGES)
+        self.debug = DebugPort(self._engine, self._private, self._chip, self._diagnostics, family.RANGES)
         self.debugging = False  # whether BKPT halts the core, as with a debugger attached, instead of being a fault
         self._halted = False
         self._bkpt: int | None = None  # where BKPT halted the core

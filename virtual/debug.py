@@ -4,6 +4,7 @@ from virtual.bus import PRIVATE, PRIVATE_RANGE
 from virtual.cortex_m import PrivateBus
 from virtual.engine import Engine
 from virtual.soc.chip import Chip
+from virtual.soc.diagnostics import Diagnostics
 
 THUMB = 1
 DOUBLES = {f"d{n}": (f"S{2 * n}", f"S{2 * n + 1}") for n in range(16)}
@@ -14,15 +15,24 @@ REGISTERS = {
 
 
 class DebugPort:
-    """Reads and writes without letting time pass. Peripherals see accesses as they would the core's."""
+    """Reads and writes without letting time pass.
+
+    Peripherals see accesses as they would the core's; the diagnostics, which judge the firmware, do not.
+    """
 
     def __init__(
-        self, engine: Engine, private: PrivateBus, chip: Chip, peripherals: tuple[tuple[int, int], ...]
+        self,
+        engine: Engine,
+        private: PrivateBus,
+        chip: Chip,
+        diagnostics: Diagnostics,
+        peripherals: tuple[tuple[int, int], ...],
     ) -> None:
         """``peripherals`` are the (origin, size) that ``chip`` serves."""
         self._engine = engine
         self._private = private
         self._chip = chip
+        self._diagnostics = diagnostics
         self.ranges = (*peripherals, PRIVATE_RANGE)  # what is no memory
 
     # -- registers ------------------------------------------------------------------------------------------------
@@ -49,8 +59,9 @@ class DebugPort:
         """Raises ValueError when the range is neither memory nor peripherals."""
         if not self._is_peripheral(address, size):
             return self._engine.read_memory(address, size)
-        pieces = ((where, width, self._bus(where).read(where, width)) for where, width in _accesses(address, size))
-        return b"".join(value.to_bytes(width, "little") for _, width, value in pieces)
+        with self._diagnostics.paused():
+            pieces = [(self._bus(where).read(where, width), width) for where, width in _accesses(address, size)]
+        return b"".join(value.to_bytes(width, "little") for value, width in pieces)
 
     def write(self, address: int, data: bytes) -> None:
         """Programs flash, too. Raises ValueError when the range is neither memory nor peripherals."""
@@ -58,9 +69,10 @@ class DebugPort:
             self._engine.write_memory(address, data)
             self._engine.forget_code()
             return
-        for where, width in _accesses(address, len(data)):
-            value = int.from_bytes(data[where - address : where - address + width], "little")
-            self._bus(where).write(where, width, value)
+        with self._diagnostics.paused():
+            for where, width in _accesses(address, len(data)):
+                value = int.from_bytes(data[where - address : where - address + width], "little")
+                self._bus(where).write(where, width, value)
 
     def _is_peripheral(self, address: int, size: int) -> bool:
         return any(origin <= address and address + size <= origin + length for origin, length in self.ranges)

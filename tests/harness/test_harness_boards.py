@@ -13,6 +13,7 @@ from common.board import Board
 from common.drives import drive_of
 from common.errors import UserError
 from common.files import write_atomic
+from common.running import RunningBoard
 from harness import Options, boards, ports, run_bench
 from harness.boards import plugged_ports, probe_firmware, show_boards
 from harness.flash import probe_number
@@ -34,6 +35,7 @@ OTHER = usb("/dev/ttyUSB0", "A10K", 0x0403, 0x6001)
 @pytest.fixture
 def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "comports", lambda: [TWO, OTHER, ONE, usb("/dev/ttyS0", None)])
+    monkeypatch.setattr(boards, "running_boards", list)
 
 
 @pytest.mark.usefixtures("plugged")
@@ -70,9 +72,15 @@ def test_what_is_plugged_in_is_listed(
     text = console.export_text()
     assert "066BFF999999999999" in text
     assert "0403:6001" in text
+    assert "no virtual board runs" in text
     monkeypatch.setattr(ports, "comports", list)
+    running = RunningBoard("desk", board.name, "firmware.elf", 115200, 4711, "tty", 5001, 5002, 5003, False)
+    monkeypatch.setattr(boards, "running_boards", lambda: [running])
     show_boards(console)
-    assert "no board is plugged in by USB" in console.export_text()
+    text = console.export_text()
+    assert "no board is plugged in by USB" in text
+    assert "desk" in text
+    assert "4711" in text
 
 
 def test_probe_firmware_of_odd_drives(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.virtual.conftest import Boot, Build, run_until_idle
-from virtual import VirtualBoard, served
+from virtual import StopReason, VirtualBoard, served
 from virtual.gdb import GdbStub
 from virtual.gdb.crc import crc32
 from virtual.gdb.packets import Packet, PacketReader, Sign, escape, frame, unescape
@@ -78,6 +78,38 @@ def test_breakpoint_step_and_interrupt(board: VirtualBoard) -> None:
     assert stub.feed(b"\x03").startswith(b"$T02")
     stub.close()
     assert board.breakpoints == set()
+
+
+def test_a_watchpoint_stops_behind_the_change(board: VirtualBoard) -> None:
+    stub = GdbStub(board, lambda line: "")
+    address = board.symbol("tail")
+    assert dialog(stub, b"Z2,%x,4" % address) == b"OK"
+    assert stub.feed(frame(b"vCont;c")) == b"+"
+    board.send(b"ab")
+    for count in (1, 2):
+        told = b""
+        while not told:
+            told = stub.run(10_000_000)[1]
+        assert b"watch:%x;" % address in told
+        assert board.read_memory(address, 4) == count.to_bytes(4, "little")
+        assert stub.feed(frame(b"vCont;c")) == b"+"
+    assert stub.feed(b"\x03").startswith(b"$T02")
+    assert dialog(stub, b"z2,%x,4" % address) == b"OK"
+    assert stub.feed(frame(b"vCont;c")) == b"+"
+    board.send(b"c")
+    while (result := stub.run(10_000_000))[0] is not StopReason.IDLE:
+        assert result[1] == b""
+    assert board.receive() == b"bcd"
+    stub.close()
+
+
+def test_a_debugger_that_looks_around_leaves_no_diagnostics(board: VirtualBoard) -> None:
+    """A port without clock, a reserved address, a peripheral without model, the debug component."""
+    stub = GdbStub(board, lambda line: "")
+    for address in (0x48000C00, 0x4000F000, 0x40006400, 0xE0042000):
+        assert dialog(stub, b"m%x,10" % address)
+        dialog(stub, b"M%x,4:00000000" % address)
+    assert board.diagnostics == ()
 
 
 @pytest.fixture(scope="module")

@@ -190,7 +190,6 @@ class BoardServer:
                 listens = accepts or stream not in (self.terminal, self._serial)
                 poll.register(stream, listens * select.POLLIN | stream.waiting * select.POLLOUT)
         ready = dict(poll.poll(None if patience is None else 1000 * patience))
-        self._accept(ready)
         if accepts:
             self._take_input(ready)
         if self._debugger is not None and self._debugger.fileno() in ready:
@@ -203,11 +202,18 @@ class BoardServer:
             connection.flush()
         self.terminal.flush()
         self._forget_closed()
+        self._accept(ready)
 
     def _connections(self) -> list[Connection]:
         return [one for one in (self._serial, self._debugger, *self._controllers) if one is not None]
 
     def _accept(self, ready: dict[int, int]) -> None:
+        """Let new peers in; one that has hung up makes room for its successor at once, whatever it still had to say."""
+        if self._serial_port.fileno() in ready or self._gdb_port.fileno() in ready:
+            for connection in (self._serial, self._debugger):
+                if connection is not None and connection.hung_up:
+                    connection.close()
+            self._forget_closed()
         if self._serial_port.fileno() in ready:
             self._serial = self._admit(self._serial_port, self._serial is None) or self._serial
         if self._gdb_port.fileno() in ready:

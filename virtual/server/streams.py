@@ -9,7 +9,7 @@ from typing import Protocol
 
 CHUNK = 4096
 BACKLOG_BYTES = 4096  # output kept while nobody has the terminal open
-OUTPUT_BYTES = 8192  # output that waits for a slow peer
+OUTPUT_BYTES = 8192  # output that waits for a slow peer before the board stands still; twice that before bytes are lost
 
 
 class Stream(Protocol):
@@ -52,9 +52,9 @@ class Outbox:
         self.data = bytearray()
         self.lost = 0
 
-    def put(self, data: bytes, limit: int | None) -> None:
+    def put(self, data: bytes, limit: int) -> None:
         self.data += data
-        if limit is not None and len(self.data) > limit:
+        if len(self.data) > limit:
             self.lost += len(self.data) - limit
             del self.data[:-limit]
 
@@ -102,7 +102,7 @@ class Terminal:
         return b""
 
     def write(self, data: bytes) -> None:
-        self._outbox.put(data, OUTPUT_BYTES if self.open else BACKLOG_BYTES)
+        self._outbox.put(data, 2 * OUTPUT_BYTES if self.open else BACKLOG_BYTES)
         self.flush()
 
     def flush(self) -> None:
@@ -123,6 +123,7 @@ class Connection:
         self._socket: socket.socket | None = peer
         peer.setblocking(False)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, OUTPUT_BYTES)
         self._outbox = Outbox()
 
     def fileno(self) -> int:
@@ -135,6 +136,15 @@ class Connection:
     @property
     def open(self) -> bool:
         return self._socket is not None
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the peer has gone, even if something that it sent has not been read yet."""
+        if self._socket is None:
+            return True
+        poll = select.poll()
+        poll.register(self._socket, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     @property
     def full(self) -> bool:
@@ -159,7 +169,7 @@ class Connection:
 
     def write(self, data: bytes) -> None:
         if self._socket is not None:
-            self._outbox.put(data, OUTPUT_BYTES)
+            self._outbox.put(data, 2 * OUTPUT_BYTES)
             self.flush()
 
     def flush(self) -> None:
