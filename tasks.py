@@ -355,7 +355,7 @@ def verify(
     seed: str = "0",
     data: str | None = None,
 ) -> None:
-    """Check that all outputs of the last build equal TensorFlow Lite Micro's bit for bit, on the virtual board."""
+    """Check that all outputs of the last build equal TensorFlow Lite Micro's, on the virtual board or QEMU."""
     from common.board import load_board
     from harness.verify import verify_firmware
 

@@ -37,14 +37,14 @@ class Clock:
 
 @dataclass(frozen=True)
 class Probe:
-    """How the debug probe on the board is recognised and which tools flash it."""
+    """How the debug probe on the board is recognised and which tools flash it. By default there is none."""
 
-    usb_vid: int
-    usb_pids: tuple[int, ...]
-    drive_labels: tuple[str, ...]
-    openocd_interface: str
-    openocd_target: str
-    pyocd_target: str
+    usb_vid: int = 0
+    usb_pids: tuple[int, ...] = ()
+    drive_labels: tuple[str, ...] = ()
+    openocd_interface: str = ""
+    openocd_target: str = ""
+    pyocd_target: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,9 @@ class Board:
     clock: Clock
     memories: tuple[Memory, ...]
     serial: str  # peripheral behind the probe's virtual COM port
-    probe: Probe
     timestamp_pin: str  # pulsed in energy mode
+    probe: Probe = Probe()
+    qemu: str | None = None  # QEMU's name of the machine, where it has one
     buttons: tuple[Button, ...] = ()
     leds: tuple[Led, ...] = ()
 
@@ -109,7 +110,6 @@ def load_board(name: str) -> Board:
     if name not in board_names():
         raise UserError(f"unknown board '{name}'; boards are: {', '.join(board_names())}")
     data: dict[str, Any] = tomllib.loads((BOARDS / name / "board.toml").read_text())
-    probe = data["probe"]
     return Board(
         name=name,
         title=data["title"],
@@ -121,15 +121,20 @@ def load_board(name: str) -> Board:
         clock=Clock(**data["clock"]),
         memories=tuple(Memory(**memory) for memory in data["memory"]),
         serial=data["serial"],
-        probe=Probe(
-            usb_vid=probe["usb_vid"],
-            usb_pids=tuple(probe["usb_pids"]),
-            drive_labels=tuple(probe["drive_labels"]),
-            openocd_interface=probe["openocd_interface"],
-            openocd_target=probe["openocd_target"],
-            pyocd_target=probe["pyocd_target"],
-        ),
         timestamp_pin=data["timestamp_pin"],
+        probe=_probe(data["probe"]) if "probe" in data else Probe(),
+        qemu=data.get("qemu"),
         buttons=tuple(Button(**button) for button in data.get("button", ())),
         leds=tuple(Led(**led) for led in data.get("led", ())),
+    )
+
+
+def _probe(data: dict[str, Any]) -> Probe:
+    return Probe(
+        usb_vid=data["usb_vid"],
+        usb_pids=tuple(data["usb_pids"]),
+        drive_labels=tuple(data["drive_labels"]),
+        openocd_interface=data["openocd_interface"],
+        openocd_target=data["openocd_target"],
+        pyocd_target=data["pyocd_target"],
     )

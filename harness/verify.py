@@ -1,9 +1,10 @@
-"""Bit-exactness: the built image's tensors on the virtual board against TensorFlow Lite Micro's reference kernels."""
+"""Bit-exactness: the tensors of the built image, run here, against TensorFlow Lite Micro's reference kernels."""
 
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,11 @@ from common.errors import UserError
 from common.oracle import Oracle, TensorInfo
 from harness.device import Device
 from harness.inputs import in_type, load_inputs, number_range
-from harness.link import Link
+from harness.link import Link, SerialLike
 from harness.ports import VIRTUAL
+from harness.qemu import QemuBoard
 from harness.virtual_port import virtual_port
 from harness.wire import input_tensors
-
-if TYPE_CHECKING:
-    from virtual import VirtualBoard
 
 WIRE_INPUTS = 5  # synthetic inputs that go over the serial line, and through the firmware's own conversion
 WIRE_BYTES = 30_000  # and no more bytes than that, beyond one input: the virtual board takes 0.3 ms for each
@@ -34,13 +33,31 @@ SHOWN = 5  # differing elements named in the message
 FLOAT_TOLERANCE = 1e-5  # of an output's largest magnitude: our float kernels may add up in another order
 SEQUENCES = (1, 2, 3, 5, 8)  # inferences one after another, for models that remember
 
+QEMU = "qemu"
+COUNTED_US = 2000  # at least about so long an instruction count takes, as timers tick in microseconds
+
 Tensors = list[NDArray[Any]]
+
+
+class Machine(Protocol):
+    """What runs the image: the virtual board, or QEMU."""
+
+    @property
+    def seconds(self) -> float: ...
+
+    def situation(self) -> str: ...
+
+    def symbol(self, name: str, /) -> int: ...
+
+    def read_memory(self, address: int, size: int, /) -> bytes: ...
+
+    def write_memory(self, address: int, data: bytes, /) -> None: ...
 
 
 class DeviceTensors:
     """The model's input and output tensors inside a virtual board."""
 
-    def __init__(self, machine: "VirtualBoard", oracle: Oracle) -> None:
+    def __init__(self, machine: Machine, oracle: Oracle) -> None:
         self._machine = machine
         self._inputs = [self._pointer(f"model_input{index}") for index in range(len(oracle.inputs))]
         self._outputs = [(self._pointer(f"model_output{index}"), info) for index, info in enumerate(oracle.outputs)]
@@ -130,10 +147,33 @@ def _fractions(rng: np.random.Generator, elements: int, number: int) -> NDArray[
     return np.where(rng.random(elements) < 0.02, rng.choice([0.0, 1.0]), rng.random())
 
 
+@contextmanager
+def _running(firmware: Firmware, board: Board) -> Iterator[tuple[Machine, SerialLike, int]]:
+    """The machine, its serial port, and how many instructions a second of the firmware's timer are."""
+    if board.qemu is not None:
+        with QemuBoard(firmware.elf, board) as qemu:
+            yield qemu, qemu.serial, qemu.instructions_per_second
+        return
+    machine, port = virtual_port(firmware, board, timing=False)
+    yield machine, port, board.clock.sysclk_hz
+
+
+def count_instructions(device: Device, macs: int, instructions_per_second: int) -> int:
+    """Instructions of one inference of ``macs``, about, by the firmware's own timer. Raises as `Device.infer`.
+
+    Two measurements of different length: printing the first timestamp takes part of each.
+    """
+    more = 1 + COUNTED_US * instructions_per_second // 1_000_000 // max(macs, 1)
+    short, long = (device.infer(iterations, 0, INFER_TIMEOUT_S).elapsed_us for iterations in (1, 1 + more))
+    return round((long - short) * instructions_per_second / 1_000_000 / more)
+
+
 def verify_firmware(
     firmware: Firmware, board: Board, data: Path | None, count: int, seed: int, console: Console
-) -> None:
+) -> int:
     """Compare ``count`` inferences, all elements of all outputs of each, and say so on the console.
+
+    They run on the virtual board, or on QEMU for a board that it has a machine of. Returns the instructions of one.
 
     These inputs are random and written into the model's input tensors, so that every value can occur. A few more take
     the whole way: serial line, the firmware's conversion, inference. They are synthetic, or with ``data`` the first of
@@ -149,12 +189,15 @@ def verify_firmware(
     sent = load_inputs(benchmark, data, count, fewer=True) if data else load_inputs(benchmark, None, WIRE_INPUTS)
     content = firmware.model_file.read_bytes()
     oracle = Oracle(content)
-    machine, port = virtual_port(firmware, board, timing=False)
-    tensors = DeviceTensors(machine, oracle)
     comparison = Comparison()
-    with Link(port, VIRTUAL, lambda: machine.seconds, machine.situation) as link:
+    name = QEMU if board.qemu is not None else VIRTUAL
+    with (
+        _running(firmware, board) as (machine, port, instructions_per_second),
+        Link(port, name, lambda: machine.seconds, machine.situation) as link,
+    ):
         device = Device(link)
         device.synchronise()
+        tensors = DeviceTensors(machine, oracle)
         by_wire = max(1, min(len(sent.inputs), WIRE_BYTES // benchmark.input_bytes))
         for number, item in enumerate(track(sent.inputs, "verifying", console=console, transient=True)):
             values = input_tensors(benchmark, item.data, oracle.inputs)
@@ -167,6 +210,8 @@ def verify_firmware(
             link.ask("infer 1 0", INFER_TIMEOUT_S)
             fresh = Oracle(content) if firmware.remembers else oracle
             comparison.check(f"output for {item.name}", tensors.read_outputs(), fresh.run(values))
+            if number == 0:
+                instructions = count_instructions(device, firmware.macs, instructions_per_second)
         link.ask(NO_INPUT.format(benchmark.input_bytes), LOAD_TIMEOUT_S)
         ranges = [_tensor_range(benchmark, *pair) for pair in zip(benchmark.inputs, oracle.inputs, strict=True)]
         inputs = verification_inputs(oracle.inputs, ranges, count, seed)
@@ -182,9 +227,11 @@ def verify_firmware(
     sequences = ", in sequences from the initial state" if firmware.remembers else ""
     say(
         f"{firmware.model.name} on {board.title}: {comparison.inferences} inferences {comparison}"
-        f" ({given}{by_wire} of them with input over the serial line{sequences})",
+        f" ({given}{by_wire} of them with input over the serial line{sequences})"
+        f"; {instructions:,} instructions an inference{' by the count of QEMU' if board.qemu else ''}",
         console,
     )
+    return instructions
 
 
 def _tensor_range(benchmark: Benchmark, wire: WireTensor, tensor: TensorInfo) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 #include "board_config.h"
 #include "registers.h"
+#include "soc/cortex_m/startup.h"
 
 #define PLL_M 2u
 #define PLL_N (SOC_SYSCLK_HZ / (HSI16_HZ / PLL_M) * 2u) // VCO = HSI16 / M * N, SYSCLK = VCO / 2
@@ -21,7 +22,9 @@ static void enable_clock(volatile uint32_t *reg, uint32_t bits) {
     (void)*reg;
 }
 
-void clock_initialize(void) {
+// SYSCLK, HCLK, PCLK1 and PCLK2 from HSI16 through the PLL, in voltage range 1 boost mode, with SOC_FLASH_WAIT_STATES
+// and the flash caches on. HSI16 keeps running: it also clocks LPUART1.
+void soc_clock_initialize(void) {
     enable_clock(&RCC_APB1ENR1, RCC_APB1ENR1_PWR);
     wait_for(&PWR_SR2, PWR_SR2_VOSF, 0); // range 1 is the reset state
 

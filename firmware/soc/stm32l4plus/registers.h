@@ -1,10 +1,8 @@
-// STM32L4+ registers this firmware uses. Addresses, offsets and bits: RM0432; core registers: Arm DDI0403 (ARMv7-M).
+// STM32L4+ registers this firmware uses. Addresses, offsets and bits: RM0432.
 #ifndef FIRMBENCH_STM32L4PLUS_REGISTERS_H
 #define FIRMBENCH_STM32L4PLUS_REGISTERS_H
 
-#include <stdint.h>
-
-#define REGISTER(address) (*(volatile uint32_t *)(address))
+#include "soc/cortex_m/registers.h"
 
 #define RCC_CR REGISTER(0x40021000u)
 #define RCC_CR_HSION (1u << 8)
@@ -83,16 +81,6 @@
 #define TIM5_CNT REGISTER(0x40000C24u)
 #define TIM5_PSC REGISTER(0x40000C28u)
 #define TIM5_ARR REGISTER(0x40000C2Cu)
-
-#define NVIC_ISER(irq) REGISTER(0xE000E100u + 4u * ((irq) / 32u))
-#define SCB_VTOR REGISTER(0xE000ED08u)
-#define SCB_SHCSR REGISTER(0xE000ED24u)
-#define SCB_SHCSR_FAULTS (7u << 16) // MemManage, BusFault, UsageFault enabled
-#define SCB_CFSR REGISTER(0xE000ED28u)
-#define SCB_HFSR REGISTER(0xE000ED2Cu)
-#define SCB_BFAR REGISTER(0xE000ED38u)
-#define SCB_CPACR REGISTER(0xE000ED88u)
-#define SCB_CPACR_FPU (15u << 20)
 
 #define IRQ_COUNT 95u
 

@@ -5,17 +5,12 @@
 
 #include "clock.h"
 #include "registers.h"
+#include "soc/cortex_m/receive_queue.h"
 #include "soc/soc.h"
 
 #define TX_PIN 7u // PG7
 #define RX_PIN 8u // PG8
 #define ALTERNATE_FUNCTION 8u
-
-// More than the 64 bytes the protocol allows to be outstanding, and more than a whole command.
-#define RECEIVE_SIZE 256u
-
-static volatile uint8_t receive_buffer[RECEIVE_SIZE];
-static volatile uint32_t received, consumed; // free-running; their difference is the fill level
 
 static void initialize_pins(void) {
     RCC_AHB2ENR |= RCC_AHB2ENR_GPIOG;
@@ -47,26 +42,9 @@ void lpuart1_handler(void) {
             LPUART1_ICR = LPUART1_ICR_ERRORS;
         }
         if (status & LPUART1_ISR_RXNE) {
-            uint8_t byte = (uint8_t)LPUART1_RDR;
-            if (received - consumed < RECEIVE_SIZE) {
-                receive_buffer[received % RECEIVE_SIZE] = byte;
-                received++;
-            }
+            receive_queue_put((uint8_t)LPUART1_RDR);
         }
     }
-}
-
-char soc_serial_read(void) {
-    // With interrupts masked, WFI still wakes on a pending one: a byte that arrives between test and sleep is not
-    // missed.
-    __asm volatile("cpsid i" ::: "memory");
-    while (received == consumed) {
-        __asm volatile("wfi\n cpsie i\n isb\n cpsid i" ::: "memory");
-    }
-    __asm volatile("cpsie i" ::: "memory");
-    uint8_t byte = receive_buffer[consumed % RECEIVE_SIZE];
-    consumed++;
-    return (char)byte;
 }
 
 void soc_serial_write(const char *bytes, size_t count) {

@@ -1,11 +1,11 @@
-// Reset, vector table and C run-time set-up.
+// Reset, system vectors and C run-time set-up.
+#include "startup.h"
+
 #include <stdint.h>
 #include <string.h>
 
-#include "clock.h"
 #include "faults.h"
 #include "registers.h"
-#include "serial.h"
 
 // Set by the linker script.
 extern uint32_t stack_top[];
@@ -25,22 +25,16 @@ static void initialize_memory(void) {
 // The linker script's entry point.
 _Noreturn void reset_handler(void);
 
-typedef void (*Handler)(void);
-
 typedef struct {
     uint32_t *stack;
     Handler system[15];
-    Handler irq[IRQ_COUNT];
-} VectorTable;
+} SystemVectors;
 
-__attribute__((section(".vectors"), used)) static const VectorTable vector_table = {
+__attribute__((section(".vectors"), used)) static const SystemVectors vector_table = {
     .stack = stack_top,
     .system = {reset_handler, unexpected_handler, hard_fault_handler, memory_fault_handler, bus_fault_handler,
                usage_fault_handler, 0, 0, 0, 0, unexpected_handler, unexpected_handler, 0, unexpected_handler,
                unexpected_handler},
-    .irq = {[0 ... LPUART1_IRQ - 1] = unexpected_handler,
-            [LPUART1_IRQ] = lpuart1_handler,
-            [LPUART1_IRQ + 1 ... IRQ_COUNT - 1] = unexpected_handler},
 };
 
 void reset_handler(void) {
@@ -48,7 +42,7 @@ void reset_handler(void) {
     SCB_CPACR |= SCB_CPACR_FPU; // before any instruction that may use the FPU
     __asm volatile("dsb\n isb" ::: "memory");
     SCB_SHCSR |= SCB_SHCSR_FAULTS;
-    clock_initialize(); // before the copies: they run faster afterwards
+    soc_clock_initialize(); // before the copies: they run faster afterwards
     initialize_memory();
     __asm volatile("dsb\n isb" ::: "memory"); // code was written
     main();

@@ -1,0 +1,31 @@
+// Registers of the MPS2 FPGA images AN385 and AN386 that this firmware uses (Arm DAI0386; UART, GPIO: Arm DDI0479,
+// CMSDK).
+#ifndef FIRMBENCH_MPS2_REGISTERS_H
+#define FIRMBENCH_MPS2_REGISTERS_H
+
+#include "soc/cortex_m/registers.h"
+
+#define UART0_DATA REGISTER(0x40004000u)
+#define UART0_STATE REGISTER(0x40004004u)
+#define UART_STATE_TX_FULL (1u << 0)
+#define UART_STATE_RX_FULL (1u << 1)
+#define UART0_CTRL REGISTER(0x40004008u)
+#define UART_CTRL_TX_ENABLE (1u << 0)
+#define UART_CTRL_RX_ENABLE (1u << 1)
+#define UART_CTRL_RX_INTERRUPT (1u << 3)
+#define UART0_INTCLEAR REGISTER(0x4000400Cu)
+#define UART_INT_RX (1u << 1)
+#define UART0_BAUDDIV REGISTER(0x40004010u)
+#define UART_BAUDDIV_LEAST 16u
+#define UART0_RX_IRQ 0u
+
+#define GPIO_DATAOUT(port) REGISTER(0x40010004u + 0x1000u * (port))
+#define GPIO_OUTENSET(port) REGISTER(0x40010010u + 0x1000u * (port))
+#define GPIO_OUTENCLR(port) REGISTER(0x40010014u + 0x1000u * (port))
+
+#define FPGAIO_COUNTER REGISTER(0x40028018u)
+#define FPGAIO_PRESCALE REGISTER(0x4002801Cu)
+
+#define IRQ_COUNT 32u
+
+#endif
