@@ -25,38 +25,61 @@ needs_qemu = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason=f"no {PROG
 EMULATED, VIRTUAL = load_board("mps2_an386"), load_board("nucleo_l4r5zi")
 
 
-def built(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Firmware:
+def built(name: str, folder: Path) -> Firmware:
     """The shipped ad model for a board."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(artifact, "BUILD", folder)
+        patch.setattr("generator.platformio.BUILD", folder)
+        choice = choose("ad", None, "ad")
+        return build(load_board(name), choice.benchmark, choice.model, "aot", lambda step: None)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("build")
+
+
+@pytest.fixture(scope="module")
+def firmware(folder: Path) -> Firmware:
+    """For QEMU's machine."""
+    return built(EMULATED.name, folder)
+
+
+@pytest.fixture(autouse=True)
+def build_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artifact, "BUILD", folder)
-    monkeypatch.setattr("generator.platformio.BUILD", folder)
-    choice = choose("ad", None, "ad")
-    return build(load_board(name), choice.benchmark, choice.model, "aot", lambda step: None)
 
 
 @needs_qemu
-def test_outputs_are_equal_and_instruction_counts_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The images differ: kernels run from RAM on one board only, which takes a few more branches."""
-    firmware = built(EMULATED.name, tmp_path, monkeypatch)
-    console = Console(file=io.StringIO(), width=300)
-    emulated = verify_firmware(firmware, EMULATED, None, 40, 0, console)
-    assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
-    assert "on MPS2 AN386: 45 inferences equal TensorFlow Lite Micro's bit for bit" in text
-    assert f"{emulated:,} instructions an inference by the count of QEMU" in text
+def test_outputs_are_equal(firmware: Firmware) -> None:
+    text = io.StringIO()
+    instructions = verify_firmware(firmware, EMULATED, None, 40, 0, Console(file=text, width=300))
+    assert "on MPS2 AN386: 45 inferences equal TensorFlow Lite Micro's bit for bit" in text.getvalue()
+    assert f"{instructions:,} instructions an inference by the count of QEMU" in text.getvalue()
+    assert instructions > firmware.macs // 2  # no instruction does more
 
-    firmware = built(VIRTUAL.name, tmp_path, monkeypatch)
-    machine, port = virtual_port(firmware, VIRTUAL, timing=False)
+
+@needs_qemu
+@pytest.mark.slow
+def test_instruction_counts_agree(firmware: Firmware, folder: Path) -> None:
+    """The images differ: kernels run from RAM on one board only, which takes a few more branches."""
+    with QemuBoard(firmware.elf, EMULATED) as qemu, Link(qemu.serial, "QEMU") as link:
+        device = Device(link)
+        device.synchronise()
+        device.load(bytes(firmware.benchmark.input_bytes))
+        emulated = count_instructions(device, firmware.macs, qemu.instructions_per_second)
+    other = built(VIRTUAL.name, folder)
+    machine, port = virtual_port(other, VIRTUAL, timing=False)
     with Link(port, "virtual", lambda: machine.seconds) as link:
         device = Device(link)
         device.synchronise()
-        put_input(machine, device, bytes(firmware.benchmark.input_bytes))
-        virtual = count_instructions(device, firmware.macs, VIRTUAL.clock.sysclk_hz)
+        put_input(machine, device, bytes(other.benchmark.input_bytes))
+        virtual = count_instructions(device, other.macs, VIRTUAL.clock.sysclk_hz)
     assert emulated == pytest.approx(virtual, rel=0.01)
 
 
 @needs_qemu
-def test_qemu_ends_with_its_user_and_refuses_what_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    firmware = built(EMULATED.name, tmp_path, monkeypatch)
+def test_qemu_ends_with_its_user_and_reaches_memory(firmware: Firmware) -> None:
     with QemuBoard(firmware.elf, EMULATED) as machine:
         address = machine.symbol("buffer_storage")
         machine.write_memory(address, bytes(range(256)) * 9)
