@@ -74,7 +74,7 @@ def prepare(port: SerialLike, kind: str, spec: str, baud: int, clock: Callable[[
     Raises:
         UserError: it does not answer.
     """
-    link = Link(port, f"{kind} board on {spec}", clock)
+    link = _link(port, kind, spec, clock)
     link.drain(0.25, 3.0)
     if kind == "interface":
         answer = [line.text for line in link.ask(f"setbaud {baud}", ANSWER_S)]
@@ -85,3 +85,17 @@ def prepare(port: SerialLike, kind: str, spec: str, baud: int, clock: Callable[[
     else:
         link.ask("tm 0", ANSWER_S)  # falling edges
         link.ask("enable-timer", ANSWER_S)
+
+
+def release(port: SerialLike, kind: str, spec: str, clock: Callable[[], float] = time.monotonic) -> None:
+    """Leave the board between as it was found: its timer no longer reports edges.
+
+    Raises:
+        UserError: it does not answer.
+    """
+    if kind == "arduino":
+        _link(port, kind, spec, clock).ask("disable-timer", ANSWER_S)
+
+
+def _link(port: SerialLike, kind: str, spec: str, clock: Callable[[], float]) -> Link:
+    return Link(port, f"{kind} board on {spec}", clock)

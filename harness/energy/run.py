@@ -166,6 +166,7 @@ def _real_bench(stack: ExitStack, firmware: Firmware, choice: PortChoice, option
     stack.callback(between.close)
     passthrough.prepare(between, kind, choice.spec, firmware.baud)
     link = stack.enter_context(Link(PassThrough(between), choice.spec, time.monotonic))
+    stack.callback(_quietly, lambda: passthrough.release(between, kind, choice.spec))
     return _Bench(link, monitor, choice, passthrough.LOAD_CHUNK_BYTES)
 
 

@@ -95,8 +95,9 @@ class FakeDevice:
 
     def _dispatch(self, command: str, now: float) -> list[tuple[float, bytes]]:
         word, _, rest = command.partition(" ")
-        if command in self.faults.answers or word in self.faults.answers:
-            return [(0.0, self.faults.answers.get(command) or self.faults.answers[word])]
+        for key in (command, word):
+            if key in self.faults.answers:
+                return [(0.0, self.faults.answers[key])]
         if word == "infer":
             iterations, warmup = (int(number) for number in rest.split())
             return self._infer(iterations, warmup, now)

@@ -14,6 +14,7 @@ from common.errors import UserError
 from generator.build import build
 from harness.answers import DeviceError
 from harness.device import Device
+from harness.energy import passthrough
 from harness.energy.joulescope_monitor import Joulescope
 from harness.energy.lpm01a import SAMPLE
 from harness.energy.monitors import open_monitor, open_virtual
@@ -25,6 +26,7 @@ from harness.energy.windows import EnergyResult, measure_energy
 from harness.inputs import load_inputs
 from harness.link import Link
 from harness.performance import WindowRules
+from tests.harness.fake_device import FakeDevice, FakeSerial, Faults
 from virtual import VirtualBoard, VirtualSerial
 from virtual.energy import ChargeMeter
 from virtual.lpm01a import VirtualLpm01a, ascii_dec
@@ -178,6 +180,30 @@ def test_commands_pass_through_the_board_between() -> None:
     between = FakeBetween()
     assert [line.text for line in Link(PassThrough(between), "x").ask("name", 1.0)] == ["m-name-dut-[x]"]
     assert between.sent == b"dut name%"
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers", "commands"),
+    [
+        (
+            "arduino",
+            {"tm 0": b"", "enable-timer": b"", "disable-timer": b""},
+            ["tm 0", "enable-timer", "disable-timer"],
+        ),
+        ("interface", {"setbaud 9600": b"set baud to: 9600\r\n"}, ["setbaud 9600", "name"]),
+    ],
+)
+def test_boards_between_are_prepared_and_released(kind: str, answers: dict[str, bytes], commands: list[str]) -> None:
+    port = FakeSerial(FakeDevice(Faults(answers=answers)))
+    passthrough.prepare(port, kind, "x", 9600, port.clock)
+    passthrough.release(port, kind, "x", port.clock)
+    assert port.device.commands == commands
+
+
+def test_a_board_between_that_does_not_know_the_rate() -> None:
+    port = FakeSerial(FakeDevice(Faults(answers={"setbaud": b"invalid\r\n"})))
+    with pytest.raises(UserError, match="interface board on x does not confirm 9600 baud: it answered 'invalid'"):
+        passthrough.prepare(port, "interface", "x", 9600, port.clock)
 
 
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
