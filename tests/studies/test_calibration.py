@@ -62,6 +62,7 @@ def test_the_model_keeps_to_the_manuals(image: CalibrationImage, board: Board) -
     assert summarise(comparisons, MICRO).compared > 30
 
 
+@pytest.mark.slow
 def test_a_fit_recovers_the_constants_of_the_board(image: CalibrationImage, board: Board) -> None:
     changed = {"load_use_shift": 2, "unaligned_odd": 4, "instruction_miss_extra": 0, "data_miss_extra": 3}
     stand_in = measure_virtual(image, board, 16, with_values(changed))
