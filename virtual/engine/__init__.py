@@ -7,7 +7,7 @@ it came from is written. Everything the translated code shares with Python lies 
 import ctypes
 import enum
 import mmap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -183,7 +183,7 @@ class Engine:
         self._entries: dict[int, tuple[int, int]] = {}
         self._code: list[tuple[int, int, int]] = []  # (first offset, end, key) of translated blocks
         self._linked: dict[bytes, int] = {}
-        self._quick: dict[int, tuple[Translated, int]] = {}  # by function: what may be optimised, how often it was seen
+        self._quick: dict[int, int] = {}  # by function that may be optimised: how often it was found running
         self._set_up_state()
 
     # -- memory and registers -------------------------------------------------------------------------------------
@@ -324,65 +324,59 @@ class Engine:
         self._entries[key] = (function, number)
 
     def _translate(self, pc: int, it: int) -> bool:
-        """Translate the region at an address; False when there is no code."""
-        translator = RegionTranslator(
-            self._settings, self._fetch, watched=frozenset(self._watches), breakpoints=self._armed
-        )
-        function = self._compile(translator, pc, it)
-        if function is None:
+        """Translate at an address, quickly, what nobody has translated; False when there is no code."""
+        known = {key & ~1 for key in self._entries}  # those inside IT blocks are no addresses, which does not matter
+        compiled = self._compile(self._translator(known), pc, it, native.QUICK)
+        if compiled is None:
             return False
-        address, region = function
+        self._install(*compiled)
+        self._quick[compiled[0]] = 0
+        return True
+
+    def _translator(self, known: Container[int]) -> RegionTranslator:
+        watched = frozenset(self._watches)
+        return RegionTranslator(self._settings, self._fetch, watched=watched, breakpoints=self._armed, known=known)
+
+    def _compile(self, translator: RegionTranslator, pc: int, it: int, level: int) -> "tuple[int, Translated] | None":
+        """(function, region), the function from the cache if it was made before; None where there is no code."""
+        region = translator.translate(pc, it)
+        if region is None:
+            return None
+        code = self._cache.load(region.text, level)
+        if code is None:
+            code = native.compile_text(region.text, level)
+            self._cache.save(region.text, level, code)
+        function = self._linked.get(code)
+        if function is None:
+            function = self._linked[code] = self._linker.link(code)
+        return function, region
+
+    def _install(self, function: int, region: Translated) -> None:
+        """Let the blocks of a region run from now on, instead of quick translations of them."""
         if len(self._entries) + len(region.entries) > MAX_ENTRIES:
             self.forget_code()
         for number, (where, state) in enumerate(region.entries):
             key = where | 1 | state << 32
-            if key not in self._entries:
-                self._insert(key, address, number)
+            if key not in self._entries or self._entries[key][0] in self._quick:
+                self._insert(key, function, number)
         for where, code in region.ranges:
             first = self._find(where, len(code))
             if first is not None:
                 self._code.append((first, first + len(code), where | 1))
                 self._code_map[first // 4 : (first + len(code) + 3) // 4] = 1
-        return True
-
-    def _compile(self, translator: RegionTranslator, pc: int, it: int) -> "tuple[int, Translated] | None":
-        """(function, region): optimised code if it was made before, else quick code."""
-        region = translator.translate(pc, it)
-        if region is None:
-            return None
-        for level in (native.OPTIMISED, native.QUICK):
-            code = self._cache.load(region.text, level)
-            if code is not None:
-                return self._link(code, region, level)
-        return self._link(self._make(region, native.QUICK), region, native.QUICK)
-
-    def _make(self, region: Translated, level: int) -> bytes:
-        code = native.compile_text(region.text, level)
-        self._cache.save(region.text, level, code)
-        return code
-
-    def _link(self, code: bytes, region: Translated, level: int) -> tuple[int, Translated]:
-        function = self._linked.get(code)
-        if function is None:
-            function = self._linked[code] = self._linker.link(code)
-        if level == native.QUICK:
-            self._quick[function] = (region, 0)
-        return function, region
 
     def _sample(self, pc: int) -> None:
-        """Time ran out at ``pc``. Regions in which that happens often are worth better code."""
+        """Time ran out at ``pc``. Regions in which that happens often are worth better code, with all around them."""
         entry = self._entries.get(pc)
         if entry is None or entry[0] not in self._quick:
             return
-        region, samples = self._quick[entry[0]]
-        self._quick[entry[0]] = (region, samples + 1)
-        if samples + 1 < HOT:
+        self._quick[entry[0]] += 1
+        if self._quick[entry[0]] < HOT:
             return
-        del self._quick[entry[0]]
-        function, _ = self._link(self._make(region, native.OPTIMISED), region, native.OPTIMISED)
-        for key, (old, number) in list(self._entries.items()):
-            if old == entry[0]:
-                self._insert(key, function, number)
+        self._quick[entry[0]] = 0
+        compiled = self._compile(self._translator(()), pc & ~1, 0, native.OPTIMISED)
+        if compiled is not None:
+            self._install(*compiled)
 
     # -- time -----------------------------------------------------------------------------------------------------
 
@@ -477,11 +471,11 @@ class Engine:
         if blocked is not None:
             return blocked
         translator = RegionTranslator(self._settings, self._fetch, most=1, alone=True)
-        function = self._compile(translator, pc & ~1, int(state[Field.ITSTATE]))
-        if function is None:
+        compiled = self._compile(translator, pc & ~1, int(state[Field.ITSTATE]), native.QUICK)
+        if compiled is None:
             return Outcome(Exit.FETCH_FAULT, pc & ~1, pc & ~1)
         state[Field.EXIT] = Leave.NONE
-        native.call(function[0], self._pointer, 0)
+        native.call(compiled[0], self._pointer, 0)
         self._raise_error()
         if state[Field.EXIT] != Leave.NONE:
             return self._outcome()

@@ -5,7 +5,7 @@ becomes ``void region(ptr state, i32 entry)``; every block can be entered. At th
 it is time.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from virtual.engine.context import Branch, Context, UndefinedInstruction
@@ -152,14 +152,19 @@ class RegionTranslator:
         *,
         watched: frozenset[int] = frozenset(),
         breakpoints: frozenset[int] = frozenset(),
+        known: Container[int] = (),
         most: int = LONGEST_BLOCK,
         alone: bool = False,
     ) -> None:
-        """``alone``: one block only, of ``most`` instructions, without looking at the time or at ``breakpoints``."""
+        """``known``: addresses of blocks to leave out, because they are translated already.
+
+        ``alone``: one block only, of ``most`` instructions, without looking at the time or at ``breakpoints``.
+        """
         self._settings = settings
         self._fetch = fetch
         self._watched = watched
         self._breakpoints = frozenset() if alone else breakpoints
+        self._known = known
         self._most = most
         self._alone = alone
         self._blocks: list[Block] = []
@@ -204,7 +209,7 @@ class RegionTranslator:
             if self._alone:
                 return
             for target in self._successors(block):
-                if target not in seen:
+                if target not in seen and target not in self._known:
                     seen.add(target)
                     waiting.append((target, 0))
 
