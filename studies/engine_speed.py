@@ -21,19 +21,19 @@ INFER_TIMEOUT_S = 6000.0  # virtual time
 
 
 def measure(bench: str, *, timing: bool) -> tuple[float, float, float]:
-    """(seconds to boot, million instructions a second while hot code is found, and after that)."""
+    """(CPU seconds to boot, million instructions a CPU second while hot code is found, and after that)."""
     from common.board import load_board
 
-    started = time.perf_counter()
+    started = time.process_time()
     machine, port = virtual_port(load_firmware(BOARD, bench), load_board(BOARD), timing=timing)
     with Link(port, VIRTUAL, lambda: machine.seconds) as link:
         Device(link).synchronise()
-        boot = time.perf_counter() - started
+        boot = time.process_time() - started
 
         def infer(count: int) -> tuple[int, float]:
-            instructions, seconds = machine.instructions, machine.host_seconds
+            instructions, seconds = machine.instructions, time.process_time()
             link.ask(f"infer {count} 1", INFER_TIMEOUT_S)
-            return machine.instructions - instructions, machine.host_seconds - seconds
+            return machine.instructions - instructions, time.process_time() - seconds
 
         one, _ = infer(1)
         count = max(1, TARGET // one)

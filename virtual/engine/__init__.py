@@ -326,16 +326,22 @@ class Engine:
     def _translate(self, pc: int, it: int) -> bool:
         """Translate at an address, quickly, what nobody has translated; False when there is no code."""
         known = {key & ~1 for key in self._entries}  # those inside IT blocks are no addresses, which does not matter
-        compiled = self._compile(self._translator(known), pc, it, native.QUICK)
+        compiled = self._compile(self._translator(known=known), pc, it, native.QUICK)
         if compiled is None:
             return False
         self._install(*compiled)
         self._quick[compiled[0]] = 0
         return True
 
-    def _translator(self, known: Container[int]) -> RegionTranslator:
-        watched = frozenset(self._watches)
-        return RegionTranslator(self._settings, self._fetch, watched=watched, breakpoints=self._armed, known=known)
+    def _translator(self, *, known: Container[int] = (), loop: bool = False) -> RegionTranslator:
+        return RegionTranslator(
+            self._settings,
+            self._fetch,
+            watched=frozenset(self._watches),
+            breakpoints=self._armed,
+            known=known,
+            loop=loop,
+        )
 
     def _compile(self, translator: RegionTranslator, pc: int, it: int, level: int) -> "tuple[int, Translated] | None":
         """(function, region), the function from the cache if it was made before; None where there is no code."""
@@ -374,7 +380,7 @@ class Engine:
         if self._quick[entry[0]] < HOT:
             return
         self._quick[entry[0]] = 0
-        compiled = self._compile(self._translator(()), pc & ~1, 0, native.OPTIMISED)
+        compiled = self._compile(self._translator(loop=True), pc & ~1, 0, native.OPTIMISED)
         if compiled is not None:
             self._install(*compiled)
 

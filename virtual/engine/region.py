@@ -153,10 +153,13 @@ class RegionTranslator:
         watched: frozenset[int] = frozenset(),
         breakpoints: frozenset[int] = frozenset(),
         known: Container[int] = (),
+        loop: bool = False,
         most: int = LONGEST_BLOCK,
         alone: bool = False,
     ) -> None:
         """``known``: addresses of blocks to leave out, because they are translated already.
+
+        ``loop``: only the outermost loop around the address, if there is one.
 
         ``alone``: one block only, of ``most`` instructions, without looking at the time or at ``breakpoints``.
         """
@@ -165,6 +168,7 @@ class RegionTranslator:
         self._watched = watched
         self._breakpoints = frozenset() if alone else breakpoints
         self._known = known
+        self._loop = loop
         self._most = most
         self._alone = alone
         self._blocks: list[Block] = []
@@ -176,6 +180,8 @@ class RegionTranslator:
         self._find_blocks(address, it)
         if not self._blocks:
             return None
+        if self._loop:
+            self._keep_loop()
         e = self.e
         for number, block in enumerate(self._blocks):
             self._emit_block(number, block)
@@ -212,6 +218,23 @@ class RegionTranslator:
                 if target not in seen and target not in self._known:
                     seen.add(target)
                     waiting.append((target, 0))
+
+    def _keep_loop(self) -> None:
+        """Drop the blocks from which no way leads back to the first one; keep all if it is in no loop."""
+        before: dict[int, list[int]] = {}
+        for block in self._blocks:
+            for target in self._successors(block):
+                before.setdefault(target, []).append(block.address)
+        kept: set[int] = set()
+        waiting = [self._blocks[0].address]
+        while waiting:
+            for address in before.get(waiting.pop(), ()):
+                if address not in kept:
+                    kept.add(address)
+                    waiting.append(address)
+        if self._blocks[0].address in kept:
+            self._blocks = [block for block in self._blocks if block.address in kept]
+            self._numbers = {block.address: number for number, block in enumerate(self._blocks)}
 
     def _successors(self, block: Block) -> list[int]:
         """Where a block may go directly, or come back to from a call."""
