@@ -24,7 +24,7 @@ from virtual.soc.chip import Pin, Surroundings
 from virtual.soc.diagnostics import Diagnostics
 from virtual.timebase import Ticker, Timebase
 from virtual.timing.costs import CORTEX_M4, Costs
-from virtual.timing.state import NEVER, Field, Flag
+from virtual.timing.state import NEVER, Field
 
 SYSTEM_BUS = 0x2000_0000  # RAM from here on is not on the code bus
 SYSTEM_MEMORY, SYSTEM_MEMORY_SIZE = 0x1FFF_0000, 0x1_0000
@@ -291,9 +291,9 @@ class VirtualBoard:
         state[Field.PENDING] = int(bool(self._core.controller.pending))
         state[Field.STOP_AT] = min(end, limit, NEVER if event is None else event)
         accesses = self._polls.accesses
-        self._engine.take_seen()
+        self._engine.take_stored()
         outcome = self._engine.run()
-        quiet = self._polls.accesses == accesses and not self._engine.take_seen() & Flag.STORE
+        quiet = self._polls.accesses == accesses and not self._engine.take_stored()
         self._handle(outcome)
         self._check_stack()
         if outcome.exit is Exit.TIME and self.cycles >= end and quiet and not self._core.controller.pending:
@@ -473,7 +473,7 @@ class VirtualBoard:
     @property
     def cycles(self) -> int:
         """Core cycles since power-on."""
-        return int(self._engine.state[Field.CYCLES])
+        return self._engine.state[Field.CYCLES]
 
     @property
     def instructions(self) -> int:
@@ -552,8 +552,8 @@ class VirtualBoard:
         """Counts behind the cycles: flash reads for code and data, cycles lost to flash and to unaligned accesses."""
         state = self._engine.state
         return {
-            "code_misses": int(state[Field.CODE_MISSES]),
-            "data_misses": int(state[Field.DATA_MISSES]),
-            "flash_cycles": int(state[Field.STALLS]),
-            "unaligned_cycles": int(state[Field.UNALIGNED]),
+            "code_misses": state[Field.CODE_MISSES],
+            "data_misses": state[Field.DATA_MISSES],
+            "flash_cycles": state[Field.STALLS],
+            "unaligned_cycles": state[Field.UNALIGNED],
         }

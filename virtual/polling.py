@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from virtual.engine import Engine, Exit, Outcome
 from virtual.timebase import Timebase
-from virtual.timing.state import NEVER, Field, Flag
+from virtual.timing.state import NEVER, Field
 
 RECENT = 10_000_000  # cycles
 TURNS = 64  # blocks that a loop without peripheral accesses may have
@@ -48,7 +48,7 @@ class PollDetector:
         self.accesses += 1
         engine = self._engine
         key = (engine.access_pc, address, value)
-        quiet = not engine.take_seen() & Flag.STORE
+        quiet = not engine.take_stored()
         now, instructions = engine.now, engine.instructions
         period, turn = now - self._cycle, instructions - self._instructions
         if key != self._last or not quiet:
@@ -94,13 +94,13 @@ class PollDetector:
         engine, state = self._engine, self._engine.state
         start, cycle, instructions = engine.registers(), engine.now, engine.instructions
         accesses = self.accesses
-        engine.take_seen()
+        engine.take_stored()
         for _ in range(TURNS):
             state[Field.STOP_AT] = engine.now + 1
             outcome = engine.run()
             if outcome.exit is not Exit.TIME:
                 return outcome
-            if engine.take_seen() & Flag.STORE or self.accesses != accesses:
+            if engine.take_stored() or self.accesses != accesses:
                 return None
             if engine.registers() == start:
                 self._note(engine.read("PC") & ~1, None)

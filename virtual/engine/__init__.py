@@ -9,7 +9,7 @@ import enum
 import mmap
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -30,7 +30,6 @@ from virtual.timing.state import (
     TABLE_WORDS,
     Access,
     Field,
-    Flag,
     Kind,
     Leave,
     address_of,
@@ -40,6 +39,7 @@ from virtual.timing.state import (
 
 EXC_RETURN_FIRST = 0xFFFFFFE0
 PC = R0 + 15
+PLAIN = int(Access.PLAIN)
 FIELD_MASK = 0xFFFF
 HOT = 8  # times that a region must be found running
 MAX_ENTRIES = 1 << (TABLE_BITS - 1)
@@ -82,12 +82,12 @@ EXITS = {
     Leave.PROTECTED: Exit.PROTECTED,
     Leave.DIVISION: Exit.DIVISION,
 }
+TIME = Exit.TIME
 FALLEN_INTO = {Leave.UNMASKED, Leave.STORED}  # what is next is not entered by a jump
 HAS_ADDRESS = {Exit.READ_FAULT, Exit.WRITE_FAULT, Exit.UNALIGNED, Exit.PROTECTED}
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """``pc`` is the next instruction, or the offending one of a fault; ``address`` is what it accessed."""
 
     exit: Exit
@@ -154,10 +154,12 @@ class Engine:
         """Map ``memory`` and, as (origin, size), the ``peripherals`` that ``bus`` serves."""
         self.costs = costs
         self._timed = timed
-        self.state = new_state()
-        self._pointer = address_of(self.state)
+        self._words = new_state()
+        self.state = self._words.data
+        self._pointer = address_of(self._words)
         self._regions = memory
         self._peripherals = peripherals
+        self._served: dict[int, bool] = {}  # by address accessed: whether a peripheral is there
         self._bus = bus
         self._in_access = False
         self.exception_ready: Callable[[], bool] = lambda: False  # whether the core could enter an exception now
@@ -194,6 +196,7 @@ class Engine:
         self._memory = mmap.mmap(-1, size)
         self._bytes = np.frombuffer(self._memory, np.uint8)
         self._code_map = np.zeros(size // 4 + 16, np.uint8)
+        self._code_words = self._code_map.data
         spans: list[tuple[int, int, int, int]] = []
         aliases: list[tuple[int, int, int, int]] = []
         offset = 0
@@ -229,7 +232,7 @@ class Engine:
         if offset is None:
             raise ValueError(f"{len(data)} bytes at {address:#010x} are not memory")
         self._memory[offset : offset + len(data)] = data
-        if self._code_map[offset // 4 : (offset + len(data) + 3) // 4].any():
+        if 1 in self._code_words[offset // 4 : (offset + len(data) + 3) // 4].tobytes():
             self._code_written(offset, len(data))
 
     def is_writable(self, address: int) -> bool:
@@ -289,7 +292,7 @@ class Engine:
 
     def forget_code(self) -> None:
         """Drop translations, for new code in memory."""
-        self.state[TABLE:] = 0
+        self._words[TABLE:] = 0
         self._entries.clear()
         self._code.clear()
         self._code_map[:] = 0
@@ -319,8 +322,8 @@ class Engine:
         return b""
 
     def _insert(self, key: int, function: int, number: int) -> None:
-        place = TABLE + int(runtime.find_entry(self.state, key)) * TABLE_WORDS
-        self.state[place : place + TABLE_WORDS] = (key, function, number)
+        place = TABLE + int(runtime.find_entry(self._words, key)) * TABLE_WORDS
+        self._words[place : place + TABLE_WORDS] = (key, function, number)
         self._entries[key] = (function, number)
 
     def _translate(self, pc: int, it: int) -> bool:
@@ -389,19 +392,19 @@ class Engine:
     @property
     def now(self) -> int:
         """The cycle; inside a peripheral access the one in which that instruction begins."""
-        cycles = int(self.state[Field.CYCLES])
+        cycles = self.state[Field.CYCLES]
         if self._in_access:
-            cycles += int(self.state[Field.SITE]) >> SITE_CYCLES & FIELD_MASK
+            cycles += self.state[Field.SITE] >> SITE_CYCLES & FIELD_MASK
         return cycles
 
     @property
     def access_pc(self) -> int:
         """The instruction of the latest peripheral access."""
-        return int(self.state[Field.SITE]) & 0xFFFFFFFF
+        return self.state[Field.SITE] & 0xFFFFFFFF
 
     @property
     def instructions(self) -> int:
-        return int(self.state[Field.INSTRUCTIONS])
+        return self.state[Field.INSTRUCTIONS]
 
     def advance(self, cycles: int, instructions: int = 0) -> None:
         """Let time pass without running code."""
@@ -418,11 +421,11 @@ class Engine:
         self.state[Field.UNALIGNED] = 0
         self.state[Field.JUMPED] = 1
 
-    def take_seen(self) -> Flag:
-        """Flags of all blocks that ran since the last call."""
-        seen = Flag.STORE if self.state[Field.SEEN] else Flag(0)
+    def take_stored(self) -> bool:
+        """Whether a block that stores ran since the last call."""
+        stored = bool(self.state[Field.SEEN])
         self.state[Field.SEEN] = 0
-        return seen
+        return stored
 
     def stop_no_later_than(self, cycle: int) -> None:
         self.state[Field.STOP_AT] = min(self.state[Field.STOP_AT], cycle)
@@ -438,7 +441,7 @@ class Engine:
             self.clear_caches()
 
     def clear_caches(self) -> None:
-        clear_caches(self.state)
+        clear_caches(self._words)
 
     # -- running --------------------------------------------------------------------------------------------------
 
@@ -454,8 +457,7 @@ class Engine:
             self._armed = frozenset(self.breakpoints)
             self.forget_code()
         while True:
-            pc = int(state[PC])
-            blocked = self._blocked(pc)
+            blocked = self._blocked(state[PC])
             if blocked is not None:
                 return blocked
             state[Field.EXIT] = Leave.NONE
@@ -463,9 +465,9 @@ class Engine:
             self._raise_error()
             if state[Field.EXIT] != Leave.UNTRANSLATED:
                 if state[Field.EXIT] == Leave.TIME:
-                    self._sample(int(state[PC]))
+                    self._sample(state[PC])
                 return self._outcome()
-            pc = int(state[PC])
+            pc = state[PC]
             if self._blocked(pc) is None and not self._translate(pc & ~1, int(state[Field.ITSTATE])):
                 return Outcome(Exit.FETCH_FAULT, pc & ~1, pc & ~1)
 
@@ -499,16 +501,17 @@ class Engine:
     def _outcome(self) -> Outcome:
         """Charge what was executed of the current block, and tell why it ended."""
         state = self.state
-        leave = Leave(int(state[Field.EXIT]))
-        site = int(state[Field.SITE])
-        if leave is Leave.TIME:
-            return Outcome(Exit.TIME, int(state[PC]) & ~1)
+        leave = state[Field.EXIT]
+        pc = state[PC] & ~1
+        if leave == Leave.TIME:
+            return Outcome(TIME, pc)
+        site = state[Field.SITE]
         state[Field.CYCLES] += site >> SITE_CYCLES & FIELD_MASK
         state[Field.INSTRUCTIONS] += site >> SITE_INSTRUCTIONS & FIELD_MASK
-        if leave is not Leave.BREAKPOINT_HIT:
+        if leave != Leave.BREAKPOINT_HIT:
             state[Field.JUMPED] = int(leave not in FALLEN_INTO)
         exit_ = EXITS[leave]
-        return Outcome(exit_, int(state[PC]) & ~1, int(state[Field.FAULT_ADDRESS]) if exit_ in HAS_ADDRESS else 0)
+        return Outcome(exit_, pc, state[Field.FAULT_ADDRESS] if exit_ in HAS_ADDRESS else 0)
 
     def _raise_error(self) -> None:
         """What a callback raised goes on here: it cannot pass through native code."""
@@ -533,7 +536,7 @@ class Engine:
         state[Field.CODE_MAP] = self._code_map.ctypes.data
         state[Field.SPANS] = len(self._spans)
         for index, span in enumerate(self._spans):
-            state[SPAN + index * SPAN_WORDS : SPAN + (index + 1) * SPAN_WORDS] = span
+            self._words[SPAN + index * SPAN_WORDS : SPAN + (index + 1) * SPAN_WORDS] = span
         for field, function in (
             (Field.ON_LOAD, runtime.on_load),
             (Field.ON_STORE, runtime.on_store),
@@ -544,7 +547,7 @@ class Engine:
             state[field] = function.address
         self._callbacks = []
         number, pointer = ctypes.c_int64, ctypes.c_void_p
-        callbacks: tuple[tuple[Field, Callable[..., int], tuple[Any, ...]], ...] = (
+        callbacks: tuple[tuple[int, Callable[..., int], tuple[Any, ...]], ...] = (
             (Field.READ, self._on_read, (number, number)),
             (Field.WRITE, self._on_write, (number, number, number)),
             (Field.PROGRAM, self._on_program, (number, number, number)),
@@ -570,7 +573,10 @@ class Engine:
         return callback
 
     def _is_peripheral(self, address: int) -> bool:
-        return any(origin <= address < origin + size for origin, size in self._peripherals)
+        known = self._served.get(address)
+        if known is None:
+            known = self._served[address] = any(at <= address < at + size for at, size in self._peripherals)
+        return known
 
     def _on_read(self, address: int, size: int) -> int:
         if not self._is_peripheral(address):
@@ -591,7 +597,7 @@ class Engine:
             self._bus.write(address, size, value & ((1 << 8 * size) - 1))
         finally:
             self._in_access = False
-        return int(bool(access & Access.PLAIN) and self.state[Field.STOP_AT] == 0 and self.exception_ready())
+        return int(bool(access & PLAIN) and self.state[Field.STOP_AT] == 0 and self.exception_ready())
 
     def _on_program(self, address: int, access: int, value: int) -> int:
         """A store to memory that is not writable; -1: nobody takes it."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from virtual.engine.emitter import Emitter, Value, constant
-from virtual.timing.state import R0, Field, Leave
+from virtual.timing.state import R0, Field
 
 PC = 15
 
@@ -41,7 +41,7 @@ class Context:
     timed: bool = True
     branch: Branch | None = None
     ends_block: bool = False
-    leave_after: Leave | None = None
+    leave_after: int | None = None
     it: int = 0  # ITSTATE that an IT instruction sets
     fp_checked: bool = False
     fault_state: int = 0  # ITSTATE of this instruction
@@ -66,12 +66,12 @@ class Context:
         e.store_field(R0 + PC, e.cast("zext", value, "i32", "i64"))
         self.branch = Branch(None)
 
-    def leave(self, reason: Leave, pc: int, site: int, it: int = 0) -> None:
+    def leave(self, reason: int, pc: int, site: int, it: int = 0) -> None:
         """Emit the end of the function: come back to Python, with ``pc`` next."""
         e = self.e
         e.flush()
         e.store_field(R0 + PC, str(pc | 1))
-        e.store_field(Field.EXIT, str(int(reason)))
+        e.store_field(Field.EXIT, str(reason))
         e.store_field(Field.SITE, str(site))
         e.store_field(Field.ITSTATE, str(it))
         e.line("ret void")

@@ -35,7 +35,7 @@ def constant(value: int) -> Value:
 def slot_of(name: str) -> int:
     """Word of a register or flag in the state."""
     if name in FLAG_SLOTS:
-        return int(FLAG_SLOTS[name])
+        return FLAG_SLOTS[name]
     return (R0 if name[0] == "r" else S0) + int(name[1:])
 
 

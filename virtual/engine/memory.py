@@ -45,7 +45,7 @@ def fault(t: Context) -> None:
     e.line("ret void")
 
 
-def call_runtime(t: Context, field: Field, *operands: Value) -> Value:
+def call_runtime(t: Context, field: int, *operands: Value) -> Value:
     e = t.e
     function = e.op(f"inttoptr i64 {e.load_field(field)} to ptr")
     text = ", ".join(f"i64 {operand}" for operand in operands)

@@ -334,7 +334,7 @@ class RegionTranslator:
         if block.cost.has_store:
             e.store_field(Field.SEEN, "1")
 
-    def _add(self, field: Field, amount: Value) -> None:
+    def _add(self, field: int, amount: Value) -> None:
         e = self.e
         e.store_field(field, e.two("add", e.load_field(field), amount, "i64"))
 

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 
-from virtual.timing.state import R0, S0, Field, Words
+from virtual.timing.state import R0, S0, Field
 
 CORE_REGISTERS = ("R0", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "SP", "LR", "PC")
 PLAIN = {
     **{name: R0 + number for number, name in enumerate(CORE_REGISTERS) if name != "PC"},
     **{f"S{number}": S0 + number for number in range(32)},
-    "PRIMASK": int(Field.PRIMASK),
-    "BASEPRI": int(Field.BASEPRI),
-    "FAULTMASK": int(Field.FAULTMASK),
-    "FPSCR": int(Field.FPSCR),
-    "IPSR": int(Field.IPSR),
+    "PRIMASK": Field.PRIMASK,
+    "BASEPRI": Field.BASEPRI,
+    "FAULTMASK": Field.FAULTMASK,
+    "FPSCR": Field.FPSCR,
+    "IPSR": Field.IPSR,
 }
+SIMPLE = {name: place for name, place in PLAIN.items() if name not in {"SP", "IPSR"}}  # nothing but a value
 PC, SP = R0 + 15, R0 + 13
 THUMB, Q = 1 << 24, 1 << 27
 NPRIV, SPSEL, FPCA = 1, 2, 4
@@ -24,15 +25,15 @@ GE_LANES = tuple((1 << lane, 0xFF << 8 * lane) for lane in range(4))
 class Registers:
     """Values are 32-bit unsigned. Which of the two stack pointers SP is follows CONTROL and IPSR."""
 
-    def __init__(self, state: Words) -> None:
+    def __init__(self, state: "memoryview[int]") -> None:
         self._state = state
 
     def read(self, name: str) -> int:
         place = PLAIN.get(name)
         if place is not None:
-            return int(self._state[place])
+            return self._state[place]
         if name == "PC":
-            return int(self._state[PC]) & ~1
+            return self._state[PC] & ~1
         return {
             "XPSR": self._status, "EPSR": self._execution, "APSR": self._flags,
             "CONTROL": self._control, "MSP": self._main, "PSP": self._process,
@@ -41,6 +42,10 @@ class Registers:
     def write(self, name: str, value: int) -> None:
         state = self._state
         value &= WORD
+        place = SIMPLE.get(name)
+        if place is not None:
+            state[place] = value
+            return
         if name in {"SP", "MSP", "PSP"}:
             value &= ~3
         if name == "PC":
@@ -56,9 +61,9 @@ class Registers:
         elif name == "IPSR":
             self._switch(lambda: self._set(Field.IPSR, value & 0x1FF))
         else:
-            state[PLAIN[name]] = value
+            state[SP] = value
 
-    def _set(self, field: Field, value: int) -> None:
+    def _set(self, field: int, value: int) -> None:
         self._state[field] = value
 
     # -- stack pointers -------------------------------------------------------------------------------------------
@@ -72,31 +77,36 @@ class Registers:
         change()
         if before != self._on_process_stack():
             state = self._state
-            state[SP], state[Field.OTHER_SP] = int(state[Field.OTHER_SP]), int(state[SP])
+            state[SP], state[Field.OTHER_SP] = state[Field.OTHER_SP], state[SP]
 
     def _main(self) -> int:
-        return int(self._state[Field.OTHER_SP if self._on_process_stack() else SP])
+        return self._state[Field.OTHER_SP if self._on_process_stack() else SP]
 
     def _process(self) -> int:
-        return int(self._state[SP if self._on_process_stack() else Field.OTHER_SP])
+        return self._state[SP if self._on_process_stack() else Field.OTHER_SP]
 
     # -- status ---------------------------------------------------------------------------------------------------
 
     def _control(self) -> int:
         state = self._state
-        bits = ((Field.NPRIV, NPRIV), (Field.SPSEL, SPSEL), (Field.FPCA, FPCA))
-        return sum(bit for field, bit in bits if state[field])
+        return (
+            (NPRIV if state[Field.NPRIV] else 0)
+            | (SPSEL if state[Field.SPSEL] else 0)
+            | (FPCA if state[Field.FPCA] else 0)
+        )
 
     def _write_control(self, value: int) -> None:
-        for field, bit in ((Field.NPRIV, NPRIV), (Field.SPSEL, SPSEL), (Field.FPCA, FPCA)):
-            self._set(field, int(bool(value & bit)))
+        state = self._state
+        state[Field.NPRIV] = int(bool(value & NPRIV))
+        state[Field.SPSEL] = int(bool(value & SPSEL))
+        state[Field.FPCA] = int(bool(value & FPCA))
 
     def _flags(self) -> int:
         state = self._state
-        value = int(state[Field.N]) & 1 << 31 | int(state[Field.Z] == 0) << 30
+        value = state[Field.N] & 1 << 31 | int(state[Field.Z] == 0) << 30
         value |= int(state[Field.C] != 0) << 29 | int(state[Field.V] != 0) << 28 | (Q if state[Field.Q] else 0)
-        lanes = int(state[Field.GE])
-        return value | sum(bit << 16 for bit, lane in GE_LANES if lanes & lane)
+        lanes = state[Field.GE]
+        return value if not lanes else value | sum(bit << 16 for bit, lane in GE_LANES if lanes & lane)
 
     def _write_flags(self, value: int) -> None:
         self._set(Field.N, value & 1 << 31)
@@ -106,15 +116,15 @@ class Registers:
         self._set(Field.GE, sum(lane for bit, lane in GE_LANES if value >> 16 & bit))
 
     def _execution(self) -> int:
-        it = int(self._state[Field.ITSTATE])
+        it = self._state[Field.ITSTATE]
         return (THUMB if self._state[PC] & 1 else 0) | (it & 3) << 25 | (it >> 2) << 10
 
     def _status(self) -> int:
-        return self._flags() | self._execution() | int(self._state[Field.IPSR])
+        return self._flags() | self._execution() | self._state[Field.IPSR]
 
     def _write_status(self, value: int) -> None:
         state = self._state
         self._write_flags(value)
         state[Field.ITSTATE] = value >> 25 & 3 | (value >> 10 & 0x3F) << 2
-        state[PC] = int(state[PC]) & ~1 | (1 if value & THUMB else 0)
+        state[PC] = state[PC] & ~1 | (1 if value & THUMB else 0)
         self._switch(lambda: self._set(Field.IPSR, value & 0x1FF))

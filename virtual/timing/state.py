@@ -5,6 +5,7 @@ constants below; so does Python.
 """
 
 import enum
+import itertools
 from typing import Any
 
 import numpy as np
@@ -15,85 +16,87 @@ from virtual.timing.costs import CORTEX_M4
 Words = npt.NDArray[np.int64]
 
 
-class Field(enum.IntEnum):
-    """Single values, by position."""
+class Field:
+    """Single values, by position. Plain numbers: enumeration members cost half a microsecond to look up."""
 
-    CYCLES = 0  # charged so far: up to the start of the current block, plus the stalls inside it
-    INSTRUCTIONS = enum.auto()
-    STOP_AT = enum.auto()  # leave at the first block boundary at or after this cycle
-    SEEN = enum.auto()  # nonzero: a block that stores ran since Python cleared it
-    PENDING = enum.auto()  # an exception waits: stop after a block that may unmask it
-    FP_ENABLED = enum.auto()  # CPACR grants access
-    UNALIGNED_TRAP = enum.auto()  # CCR.UNALIGN_TRP
-    DIVISION_TRAP = enum.auto()  # CCR.DIV_0_TRP
-    GUARDED = enum.auto()  # data accesses must be asked about
-    JUMPED = enum.auto()  # the next block is entered by a taken branch
-    EXIT = enum.auto()  # why translated code came back: a Leave value
-    SITE = enum.auto()  # where in its block: see ``virtual.engine.region.site``
-    FAULT_ADDRESS = enum.auto()
-    TIMED = enum.auto()  # 0: cycles are instructions, no caches
+    _next = itertools.count().__next__
+
+    CYCLES = _next()  # charged so far: up to the start of the current block, plus the stalls inside it
+    INSTRUCTIONS = _next()
+    STOP_AT = _next()  # leave at the first block boundary at or after this cycle
+    SEEN = _next()  # nonzero: a block that stores ran since Python cleared it
+    PENDING = _next()  # an exception waits: stop after a block that may unmask it
+    FP_ENABLED = _next()  # CPACR grants access
+    UNALIGNED_TRAP = _next()  # CCR.UNALIGN_TRP
+    DIVISION_TRAP = _next()  # CCR.DIV_0_TRP
+    GUARDED = _next()  # data accesses must be asked about
+    JUMPED = _next()  # the next block is entered by a taken branch
+    EXIT = _next()  # why translated code came back: a Leave value
+    SITE = _next()  # where in its block: see ``virtual.engine.region.site``
+    FAULT_ADDRESS = _next()
+    TIMED = _next()  # 0: cycles are instructions, no caches
     # flash interface
-    WAIT_STATES = enum.auto()
-    ICACHE_ON = enum.auto()
-    DCACHE_ON = enum.auto()
-    PREFETCH_ON = enum.auto()
-    UNIT_SHIFT = enum.auto()  # log2 of the bytes that one flash read delivers
-    FLASH_BASE = enum.auto()
-    FLASH_ALIAS = enum.auto()
-    FLASH_SIZE = enum.auto()
-    LAST_CODE_UNIT = enum.auto()
-    LAST_DATA_UNIT = enum.auto()
-    PREFETCH_UNIT = enum.auto()
-    PREFETCH_READY = enum.auto()
-    CLOCK = enum.auto()  # of the caches' least-recently-used order
+    WAIT_STATES = _next()
+    ICACHE_ON = _next()
+    DCACHE_ON = _next()
+    PREFETCH_ON = _next()
+    UNIT_SHIFT = _next()  # log2 of the bytes that one flash read delivers
+    FLASH_BASE = _next()
+    FLASH_ALIAS = _next()
+    FLASH_SIZE = _next()
+    LAST_CODE_UNIT = _next()
+    LAST_DATA_UNIT = _next()
+    PREFETCH_UNIT = _next()
+    PREFETCH_READY = _next()
+    CLOCK = _next()  # of the caches' least-recently-used order
     # counts
-    CODE_MISSES = enum.auto()
-    DATA_MISSES = enum.auto()
-    STALLS = enum.auto()  # cycles lost to flash
-    UNALIGNED = enum.auto()  # cycles lost to unaligned accesses
+    CODE_MISSES = _next()
+    DATA_MISSES = _next()
+    STALLS = _next()  # cycles lost to flash
+    UNALIGNED = _next()  # cycles lost to unaligned accesses
     # costs
-    INSTRUCTION_MISS_EXTRA = enum.auto()
-    DATA_MISS_EXTRA = enum.auto()
-    LOAD_USE = enum.auto()
-    UNALIGNED_HALFWAY = enum.auto()
-    UNALIGNED_ODD = enum.auto()
+    INSTRUCTION_MISS_EXTRA = _next()
+    DATA_MISS_EXTRA = _next()
+    LOAD_USE = _next()
+    UNALIGNED_HALFWAY = _next()
+    UNALIGNED_ODD = _next()
     # host addresses
-    MEMORY = enum.auto()  # of the array of all memories
-    CODE_MAP = enum.auto()  # one byte for each word of them: nonzero where translated code lies
-    ON_LOAD = enum.auto()  # functions: see ``virtual.engine.runtime``
-    ON_STORE = enum.auto()
-    ON_LOAD_MULTIPLE = enum.auto()
-    ON_STORE_MULTIPLE = enum.auto()
-    ON_FETCH = enum.auto()
-    READ = enum.auto()  # callbacks into Python
-    WRITE = enum.auto()
-    SYSTEM = enum.auto()
-    WATCH = enum.auto()
-    CODE_WRITTEN = enum.auto()
-    PROGRAM = enum.auto()
-    GUARD = enum.auto()
-    SPANS = enum.auto()  # number of memory spans
-    ITSTATE = enum.auto()  # of the next instruction; not zero only when a block ends inside an IT block
-    EXCLUSIVE = enum.auto()  # the local monitor is in its exclusive state
+    MEMORY = _next()  # of the array of all memories
+    CODE_MAP = _next()  # one byte for each word of them: nonzero where translated code lies
+    ON_LOAD = _next()  # functions: see ``virtual.engine.runtime``
+    ON_STORE = _next()
+    ON_LOAD_MULTIPLE = _next()
+    ON_STORE_MULTIPLE = _next()
+    ON_FETCH = _next()
+    READ = _next()  # callbacks into Python
+    WRITE = _next()
+    SYSTEM = _next()
+    WATCH = _next()
+    CODE_WRITTEN = _next()
+    PROGRAM = _next()
+    GUARD = _next()
+    SPANS = _next()  # number of memory spans
+    ITSTATE = _next()  # of the next instruction; not zero only when a block ends inside an IT block
+    EXCLUSIVE = _next()  # the local monitor is in its exclusive state
     # registers without a number
-    N = enum.auto()  # negative when its 32-bit value is
-    Z = enum.auto()  # set when the value is zero
-    C = enum.auto()  # 0 or 1
-    V = enum.auto()
-    Q = enum.auto()
-    GE = enum.auto()  # a mask: bytes of 0 or 255
-    FPSCR = enum.auto()
-    FPCA = enum.auto()  # CONTROL bits
-    NPRIV = enum.auto()
-    SPSEL = enum.auto()
-    IPSR = enum.auto()
-    PRIMASK = enum.auto()
-    BASEPRI = enum.auto()
-    FAULTMASK = enum.auto()
-    OTHER_SP = enum.auto()  # the stack pointer that is not in use
+    N = _next()  # negative when its 32-bit value is
+    Z = _next()  # set when the value is zero
+    C = _next()  # 0 or 1
+    V = _next()
+    Q = _next()
+    GE = _next()  # a mask: bytes of 0 or 255
+    FPSCR = _next()
+    FPCA = _next()  # CONTROL bits
+    NPRIV = _next()
+    SPSEL = _next()
+    IPSR = _next()
+    PRIMASK = _next()
+    BASEPRI = _next()
+    FAULTMASK = _next()
+    OTHER_SP = _next()  # the stack pointer that is not in use
 
 
-class Leave(enum.IntEnum):
+class Leave:
     """Why translated code came back."""
 
     NONE = 0
@@ -112,12 +115,6 @@ class Leave(enum.IntEnum):
     STORED = 13  # a store made an exception ready
     PROTECTED = 14
     DIVISION = 15
-
-
-class Flag(enum.IntFlag):
-    """What ran."""
-
-    STORE = 1
 
 
 class Kind(enum.IntEnum):
