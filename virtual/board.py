@@ -32,6 +32,7 @@ SLICE = 2_000_000  # cycles after which the code is looked at for an endless loo
 QUIET = 50_000  # cycles without event that such a look needs
 LONGEST_HANDLER = 10_000_000  # cycles that exceptions may take before a single step
 BKPT_SIZE = 2
+TIME = Exit.TIME
 WFE, WFI, SEV = b"\x20\xbf", b"\x30\xbf", b"\x40\xbf"
 FAULTS = {
     Exit.BREAKPOINT: Fault.BREAKPOINT,
@@ -53,7 +54,7 @@ ERASED = b"\xff"
 class StopReason(enum.Enum):
     """Why ``VirtualBoard.run`` returned."""
 
-    OUTPUT = enum.auto()  # a byte was transmitted during this run
+    OUTPUT = enum.auto()  # a byte was transmitted during this run, and no other follows it without a gap
     IDLE = enum.auto()  # waits, and nothing but new input can change that
     LIMIT = enum.auto()  # ``max_cycles`` passed
     LOCKUP = enum.auto()  # the core stopped for good; see ``VirtualBoard.lockup``
@@ -172,7 +173,7 @@ class VirtualBoard:
         self._timebase.attend()
 
     def run(self, max_cycles: int = NEVER) -> StopReason:
-        """Run until the firmware transmits a byte, waits for input, locks up, or ``max_cycles`` have passed.
+        """Run until the firmware has transmitted bytes, waits for input, locks up, or ``max_cycles`` have passed.
 
         A run ends at the first basic block after its limit, and at once at one of ``breakpoints``.
         """
@@ -296,7 +297,7 @@ class VirtualBoard:
         quiet = self._polls.accesses == accesses and not self._engine.take_stored()
         self._handle(outcome)
         self._check_stack()
-        if outcome.exit is Exit.TIME and self.cycles >= end and quiet and not self._core.controller.pending:
+        if outcome.exit is TIME and self.cycles >= end and quiet and not self._core.controller.pending:
             event = self._timebase.next_cycle()
             if event is None or event > self.cycles + QUIET:
                 late = self._polls.look_for_loop()
@@ -325,6 +326,8 @@ class VirtualBoard:
 
     def _handle(self, outcome: Outcome) -> None:
         core = self._core
+        if outcome.exit is TIME:
+            return
         if outcome.exit is Exit.BREAKPOINT_HIT:
             self._halted = True
         elif outcome.exit is Exit.BREAKPOINT and self.debugging:
@@ -389,8 +392,9 @@ class VirtualBoard:
 
     def _transmitted(self, value: int, baud: float) -> None:
         self._output.append((value, baud))
-        self._new_output = True
-        self._timebase.attend()
+        if not self._chip.serial.sends_on:
+            self._new_output = True
+            self._timebase.attend()
 
     @property
     def input_queued(self) -> int:

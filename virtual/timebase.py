@@ -97,8 +97,11 @@ class Timebase:
 
     def run_due(self) -> None:
         """Carry out all events that are due, in order."""
-        while (cycle := self.next_cycle()) is not None and cycle <= self.now:
-            heapq.heappop(self._events).action()
+        events = self._events
+        while events and (events[0].cancelled or events[0].cycle <= self._cycles.now):
+            event = heapq.heappop(events)
+            if not event.cancelled:
+                event.action()
 
     def _notify(self) -> None:
         cycle = self.next_cycle()

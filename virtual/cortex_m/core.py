@@ -22,11 +22,9 @@ XPSR_ALIGNED = 1 << 9  # the stack was moved by a word for alignment
 FPCA, SPSEL = 4, 2
 EXC_RETURN = 0xFFFFFFE1
 BASIC_WORDS, FP_WORDS = 8, 18
-FP_REGISTERS = (*(f"S{n}" for n in range(16)), "FPSCR")
 RETURN_KINDS = frozenset({0x1, 0x9, 0xD})  # low bits of EXC_RETURN: to handler, to thread on MSP, to thread on PSP
 NONBASETHRDENA = 1  # CCR
 ASPEN = 1 << 31  # FPCCR: FP state is stacked
-MASK_REGISTERS = ("PRIMASK", "BASEPRI", "FAULTMASK")
 SNAPSHOT = (*(f"R{n}" for n in range(13)), "SP", "LR", "XPSR")
 BASIC_REGISTERS = ("R0", "R1", "R2", "R3", "R12", "LR")
 
@@ -142,8 +140,7 @@ class CortexM:
             self.event = True
 
     def masks(self) -> tuple[int, int, int]:
-        primask, basepri, faultmask = self.engine.read_all(MASK_REGISTERS)
-        return primask & 1, basepri & 0xFF, faultmask & 1
+        return self.engine.masks()
 
     @property
     def above_all(self) -> bool:
@@ -218,9 +215,9 @@ class CortexM:
         size = 4 * (BASIC_WORDS + (FP_WORDS if floating else 0))
         frame = (stack - size) & ~7
         saved = xpsr | (XPSR_ALIGNED if (stack - size) & 4 else 0)
-        words = (*engine.read_all(BASIC_REGISTERS), return_address, saved)
+        words = [*engine.caller_saved(), return_address, saved]
         if floating:
-            words += (*engine.read_all(FP_REGISTERS), 0)
+            words += [*engine.fp_caller_saved(), 0]
         stacked = self._may_store(frame & 0xFFFFFFFF) and self._may_store((frame + size - 1) & 0xFFFFFFFF)
         if stacked:
             engine.write_memory(frame, struct.pack(f"<{len(words)}I", *words))
@@ -284,9 +281,9 @@ class CortexM:
         if bool(words[7] & 0x1FF) == to_thread:
             self._refuse_return(Fault.INVALID_RETURN, USAGE_FAULT, link)
             return
-        engine.write_all(BASIC_REGISTERS, words[:6])
+        engine.restore_caller_saved(words)
         if extended:
-            engine.write_all(FP_REGISTERS, extended[:17])
+            engine.restore_fp_caller_saved(extended)
         return_address, xpsr = words[6] & 0xFFFFFFFE, words[7]
         size = 4 * (BASIC_WORDS + (FP_WORDS if floating else 0)) + (4 if xpsr & XPSR_ALIGNED else 0)
         engine.write(source, stack + size)

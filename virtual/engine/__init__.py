@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from virtual.engine import native
-from virtual.engine.control import CHANGE_STATE, READ_SPECIAL, WRITE_SPECIAL
+from virtual.engine.control import READ_SPECIAL, WRITE_SPECIAL
 from virtual.engine.region import SITE_CYCLES, SITE_INSTRUCTIONS, RegionTranslator, Settings
 from virtual.engine.region import Region as Translated
 from virtual.engine.registers import CORE_REGISTERS, Registers
@@ -23,6 +23,7 @@ from virtual.timing import runtime
 from virtual.timing.costs import CORTEX_M4, Costs
 from virtual.timing.state import (
     R0,
+    S0,
     SPAN,
     SPAN_WORDS,
     TABLE,
@@ -254,10 +255,26 @@ class Engine:
     def read_all(self, registers: tuple[str, ...]) -> tuple[int, ...]:
         return tuple(map(self._registers.read, registers))
 
-    def write_all(self, registers: tuple[str, ...], values: tuple[int, ...]) -> None:
-        """Not for PC."""
-        for register, value in zip(registers, values, strict=True):
-            self._registers.write(register, value)
+    def masks(self) -> tuple[int, int, int]:
+        """PRIMASK, BASEPRI, FAULTMASK."""
+        state = self.state
+        return state[Field.PRIMASK], state[Field.BASEPRI], state[Field.FAULTMASK]
+
+    def caller_saved(self) -> list[int]:
+        """R0 to R3, R12, LR: what exception entry saves."""
+        return [*self.state[R0 : R0 + 4].tolist(), self.state[R0 + 12], self.state[R0 + 14]]
+
+    def restore_caller_saved(self, words: Sequence[int]) -> None:
+        self._words[R0 : R0 + 4] = words[:4]
+        self.state[R0 + 12], self.state[R0 + 14] = words[4:6]
+
+    def fp_caller_saved(self) -> list[int]:
+        """S0 to S15, FPSCR."""
+        return [*self.state[S0 : S0 + 16].tolist(), self.state[Field.FPSCR]]
+
+    def restore_fp_caller_saved(self, words: Sequence[int]) -> None:
+        self._words[S0 : S0 + 16] = words[:16]
+        self.state[Field.FPSCR] = words[16]
 
     def registers(self) -> tuple[int, ...]:
         """Everything that decides how the core goes on, memory aside."""
@@ -613,8 +630,6 @@ class Engine:
             self.state[R0 + (operand >> 16)] = self._special.read(operand & 0xFF)
         elif action == WRITE_SPECIAL:
             self._special.write(operand & 0xFF, operand >> 10 & 3, int(self.state[R0 + (operand >> 16)]))
-        elif action == CHANGE_STATE:
-            self._special.change_masks(operand)
         else:
             self.event_sent()
         return 0

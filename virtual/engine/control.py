@@ -70,7 +70,7 @@ def undefined(t: Context, *_: int) -> None:
 
 # -- status registers: Python knows them ------------------------------------------------------------------------------
 
-READ_SPECIAL, WRITE_SPECIAL, CHANGE_STATE, SEND_EVENT = range(4)
+READ_SPECIAL, WRITE_SPECIAL, SEND_EVENT = range(3)
 
 
 def call_system(t: Context, action: int, operand: int) -> None:
@@ -85,7 +85,17 @@ def call_system(t: Context, action: int, operand: int) -> None:
 
 
 def change_state(t: Context, code: int) -> None:
-    call_system(t, CHANGE_STATE, code & 0xFF)
+    """CPSIE and CPSID, which do nothing in unprivileged code (Arm DDI0403, B5.2.1)."""
+    e = t.e
+    privileged = e.two(
+        "or",
+        e.compare("eq", e.load_field(Field.NPRIV), "0", "i64"),
+        e.compare("ne", e.load_field(Field.IPSR), "0", "i64"),
+        "i1",
+    )
+    for bit, field in ((2, Field.PRIMASK), (1, Field.FAULTMASK)):
+        if code & bit:
+            e.store_field(field, e.select(privileged, str(code >> 4 & 1), e.load_field(field), "i64"))
     t.ends_block = True
 
 

@@ -1,5 +1,6 @@
 """LLVM: from a region's text to machine code, which is kept below ``build/`` for the next time."""
 
+import contextlib
 import ctypes
 import hashlib
 import itertools
@@ -13,6 +14,7 @@ from common.paths import BUILD
 from virtual.timing import sources_digest
 
 FOLDER = Path(__file__).parent
+MOST_BYTES = 100_000_000  # that the cache keeps from one process to the next
 QUICK, OPTIMISED = 0, 2  # levels of code generation: the second takes twenty times as long
 
 
@@ -74,6 +76,7 @@ class CodeCache:
 
     def __init__(self, folder: Path = BUILD / "engine") -> None:
         self._folder = folder / translator_digest()
+        self._pruned = False
 
     def _path(self, text: str, level: int) -> Path:
         return self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.{level}.o"
@@ -87,9 +90,26 @@ class CodeCache:
     def save(self, text: str, level: int, code: bytes) -> None:
         """Nothing is lost when it cannot be written: it is only a cache."""
         try:
+            if not self._pruned:
+                self._pruned = True
+                prune(self._folder.parent, MOST_BYTES)
             write_atomic(self._path(text, level), code)
         except OSError:
             return
+
+
+def prune(folder: Path, most: int) -> None:
+    """Delete the oldest object files below a folder until ``most`` bytes are left, and folders that are empty then."""
+    found = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*/*.o"))
+    excess = sum(size for _, size, _ in found) - most
+    for _, size, path in found:
+        if excess <= 0:
+            break
+        path.unlink(missing_ok=True)
+        excess -= size
+    for place in folder.glob("*/"):
+        with contextlib.suppress(OSError):  # not empty
+            place.rmdir()
 
 
 def call(function: int, state: int, entry: int) -> None:

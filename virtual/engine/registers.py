@@ -1,7 +1,5 @@
 """The registers of the core by name, in the shared state."""
 
-from collections.abc import Callable
-
 from virtual.timing.state import R0, S0, Field
 
 CORE_REGISTERS = ("R0", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "SP", "LR", "PC")
@@ -19,6 +17,7 @@ PC, SP = R0 + 15, R0 + 13
 THUMB, Q = 1 << 24, 1 << 27
 NPRIV, SPSEL, FPCA = 1, 2, 4
 WORD = 0xFFFFFFFF
+GE_BITS = 0xF << 16
 GE_LANES = tuple((1 << lane, 0xFF << 8 * lane) for lane in range(4))
 
 
@@ -57,27 +56,27 @@ class Registers:
         elif name == "APSR":
             self._write_flags(value)
         elif name == "CONTROL":
-            self._switch(lambda: self._write_control(value))
+            self._write_control(value)
         elif name == "IPSR":
-            self._switch(lambda: self._set(Field.IPSR, value & 0x1FF))
+            self._write_number(value)
         else:
             state[SP] = value
-
-    def _set(self, field: int, value: int) -> None:
-        self._state[field] = value
 
     # -- stack pointers -------------------------------------------------------------------------------------------
 
     def _on_process_stack(self) -> bool:
         return bool(self._state[Field.SPSEL]) and not self._state[Field.IPSR]
 
-    def _switch(self, change: Callable[[], None]) -> None:
-        """Change what decides about the stack pointer."""
-        before = self._on_process_stack()
-        change()
+    def _exchange(self, before: bool) -> None:
+        """After what decides about the stack pointer may have changed: ``before`` says whether it was PSP."""
         if before != self._on_process_stack():
             state = self._state
             state[SP], state[Field.OTHER_SP] = state[Field.OTHER_SP], state[SP]
+
+    def _write_number(self, value: int) -> None:
+        before = self._on_process_stack()
+        self._state[Field.IPSR] = value & 0x1FF
+        self._exchange(before)
 
     def _main(self) -> int:
         return self._state[Field.OTHER_SP if self._on_process_stack() else SP]
@@ -96,10 +95,11 @@ class Registers:
         )
 
     def _write_control(self, value: int) -> None:
-        state = self._state
+        state, before = self._state, self._on_process_stack()
         state[Field.NPRIV] = int(bool(value & NPRIV))
         state[Field.SPSEL] = int(bool(value & SPSEL))
         state[Field.FPCA] = int(bool(value & FPCA))
+        self._exchange(before)
 
     def _flags(self) -> int:
         state = self._state
@@ -109,11 +109,11 @@ class Registers:
         return value if not lanes else value | sum(bit << 16 for bit, lane in GE_LANES if lanes & lane)
 
     def _write_flags(self, value: int) -> None:
-        self._set(Field.N, value & 1 << 31)
-        self._set(Field.Z, int(not value >> 30 & 1))
-        for field, position in ((Field.C, 29), (Field.V, 28), (Field.Q, 27)):
-            self._set(field, value >> position & 1)
-        self._set(Field.GE, sum(lane for bit, lane in GE_LANES if value >> 16 & bit))
+        state = self._state
+        state[Field.N] = value & 1 << 31
+        state[Field.Z] = ~value >> 30 & 1
+        state[Field.C], state[Field.V], state[Field.Q] = value >> 29 & 1, value >> 28 & 1, value >> 27 & 1
+        state[Field.GE] = sum(lane for bit, lane in GE_LANES if value >> 16 & bit) if value & GE_BITS else 0
 
     def _execution(self) -> int:
         it = self._state[Field.ITSTATE]
@@ -127,4 +127,4 @@ class Registers:
         self._write_flags(value)
         state[Field.ITSTATE] = value >> 25 & 3 | (value >> 10 & 0x3F) << 2
         state[PC] = state[PC] & ~1 | (1 if value & THUMB else 0)
-        self._switch(lambda: self._set(Field.IPSR, value & 0x1FF))
+        self._write_number(value)

@@ -1,4 +1,4 @@
-"""MRS, MSR and CPS (Arm DDI0403, B5.2). Unprivileged code reads little and changes only the flags."""
+"""MRS and MSR (Arm DDI0403, B5.2). Unprivileged code reads little and changes only the flags."""
 
 from virtual.engine.registers import NPRIV, Registers
 
@@ -51,13 +51,3 @@ class SpecialRegisters:
             registers.write("BASEPRI", value & 0xF0)
         elif number in MASKS:
             registers.write(MASKS[number], value & 1)
-
-    def change_masks(self, code: int) -> None:
-        """CPSIE and CPSID: the lower byte of the instruction."""
-        if not self._privileged:
-            return
-        disable = code >> 4 & 1
-        if code & 2:
-            self._registers.write("PRIMASK", disable)
-        if code & 1:
-            self._registers.write("FAULTMASK", disable)

@@ -37,6 +37,11 @@ class SerialDevice(Protocol):
         """Bytes on their way to the device."""
         ...
 
+    @property
+    def sends_on(self) -> bool:
+        """Whether another byte follows the one on the device's transmit line without a gap."""
+        ...
+
     def discard(self) -> None:
         """Drop what has not reached the device yet."""
         ...

@@ -24,6 +24,9 @@ THRESHOLDS = (1, 2, 4, 6, 7, 8, 8, 8)  # entries that raise RXFT, free entries t
 PRESCALERS = (1, 2, 4, 6, 8, 10, 12, 16, 32, 64, 128, 256, 256, 256, 256, 256)
 STOP_BITS = (1.0, 0.5, 2.0, 1.5)
 LPUART_MIN_BRR, USART_MIN_BRR = 0x300, 16
+# (enable bit, flags): interrupts enabled in CR1, beside that of reception, and in CR3
+CAUSES = ((TXEIE, TXE), (TCIE, TC), (IDLEIE, IDLE), (CMIE, CMF), (RTOIE, RTOF), (RXFFIE, RXFF), (TXFEIE, TXFE))
+CAUSES3 = ((EIE, FE | NE | ORE), (RXFTIE, RXFT), (TXFTIE, TXFT))
 
 
 class Usart(Peripheral):
@@ -84,6 +87,10 @@ class Usart(Peripheral):
     @property
     def queued(self) -> int:
         return len(self._line) + len(self._arrivals)
+
+    @property
+    def sends_on(self) -> bool:
+        return bool(self._sending)
 
     def discard(self) -> None:
         self._line.clear()
@@ -224,41 +231,38 @@ class Usart(Peripheral):
     # -- registers ------------------------------------------------------------------------------------------------
 
     def _status(self) -> int:
-        control = self.peek(CR1)
-        value = self._flags
-        depth = self._depth
-        value |= RXNE if self._received else 0
-        value |= TXE if len(self._sending) < depth else 0
-        if control & FIFOEN:
-            value |= TXFE if not self._sending else 0
-            value |= RXFF if len(self._received) == depth else 0
-            value |= RXFT if len(self._received) >= THRESHOLDS[self.peek(CR3) >> 25 & 7] else 0
-            value |= TXFT if depth - len(self._sending) >= THRESHOLDS[self.peek(CR3) >> 29 & 7] else 0
-        value |= BUSY if self._arrivals else 0
-        value |= TEACK if control & UE and control & TE else 0
-        return value | (REACK if control & UE and control & RE else 0)
+        control = self.registers.get(CR1, 0)
+        value, received, sending = self._flags, len(self._received), len(self._sending)
+        if received:
+            value |= RXNE
+        if self._arrivals:
+            value |= BUSY
+        if control & UE:
+            value |= (TEACK if control & TE else 0) | (REACK if control & RE else 0)
+        if not control & FIFOEN:
+            return value if sending else value | TXE
+        value |= TXE if sending < FIFO_DEPTH else 0
+        value |= TXFE if not sending else 0
+        value |= RXFF if received == FIFO_DEPTH else 0
+        value |= RXFT if received >= THRESHOLDS[self.peek(CR3) >> 25 & 7] else 0
+        return value | (TXFT if FIFO_DEPTH - sending >= THRESHOLDS[self.peek(CR3) >> 29 & 7] else 0)
 
     def _update(self) -> None:
         """Serve the DMA, then drive the interrupt line from the status."""
-        if self.wants_dma(receive=True):
+        control, control3 = self.registers.get(CR1, 0), self.registers.get(CR3, 0)
+        if control3 & DMAR and self.wants_dma(receive=True):
             self._request(True)
-        if self.wants_dma(receive=False):
+        if control3 & DMAT and self.wants_dma(receive=False):
             self._request(False)
-        status, control, control3 = self._status(), self.peek(CR1), self.peek(CR3)
-        causes = (
-            (control & RXNEIE, status & (RXNE | ORE)),
-            (control & TXEIE, status & TXE),
-            (control & TCIE, status & TC),
-            (control & IDLEIE, status & IDLE),
-            (control & CMIE, status & CMF),
-            (control & RTOIE, status & RTOF),
-            (control & RXFFIE, status & RXFF),
-            (control & TXFEIE, status & TXFE),
-            (control3 & EIE, status & (FE | NE | ORE)),
-            (control3 & RXFTIE, status & RXFT),
-            (control3 & TXFTIE, status & TXFT),
+        self._interrupt(bool(control & UE) and self._has_cause(control, control3, self._status()))
+
+    def _has_cause(self, control: int, control3: int, status: int) -> bool:
+        """Whether a flag is set whose interrupt is enabled."""
+        if status & (RXNE | ORE) and control & RXNEIE:
+            return True
+        return any(control & enable and status & flag for enable, flag in CAUSES) or any(
+            control3 & enable and status & flag for enable, flag in CAUSES3
         )
-        self._interrupt(bool(control & UE) and any(enable and flag for enable, flag in causes))
 
     def wants_dma(self, *, receive: bool) -> bool:
         """Whether a DMA request is being made."""
