@@ -408,6 +408,18 @@ def speed(
     run_speed(load_board(board or DEFAULT_BOARD), benches, path, console, others=others)
 
 
+@task(help={"board": BOARD_HELP, "bench": "a benchmark that has been built (default: all that have been)"})
+@friendly
+def engine_speed(_context: Context, board: str | None = None, bench: str | None = None) -> None:
+    """Show how fast the virtual board runs on this computer: instructions a second, with and without cycle model."""
+    from common.artifact import built_benches
+    from common.board import load_board
+    from studies.engine_speed import run_engine_speed
+
+    target = load_board(board or DEFAULT_BOARD)
+    run_engine_speed(target, [bench] if bench else built_benches(target.name), console)
+
+
 @task(
     help={
         "board": BOARD_HELP,
@@ -917,6 +929,7 @@ namespace = Collection(
     verify,
     profile,
     speed,
+    engine_speed,
     explore,
     tune,
     board,

@@ -111,6 +111,11 @@ def build_folder(board: str, bench: str, *, energy: bool = False) -> Path:
     return BUILD / board / bench / "energy" if energy else BUILD / board / bench
 
 
+def built_benches(board: str) -> list[str]:
+    """Names of the benchmarks of this project that have been built for a board."""
+    return [name for name in benchmark_names() if (build_folder(board, name) / "build.json").is_file()]
+
+
 def save_firmware(firmware: Firmware) -> None:
     """Write ``build.json``, and remember a performance image as the last build."""
     data = dataclasses.asdict(firmware) | {"benchmark": firmware.benchmark.to_json()}
