@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from virtual.engine.emitter import Emitter, Value, constant
+from virtual.timing.costs import CORTEX_M4, Costs
 from virtual.timing.state import R0, Field
 
 PC = 15
@@ -39,6 +40,7 @@ class Context:
     ram: tuple[int, int, int] = (0, 0, 0)
     spans: tuple[tuple[int, int, int, int], ...] = ()
     timed: bool = True
+    costs: Costs = CORTEX_M4
     branch: Branch | None = None
     ends_block: bool = False
     leave_after: int | None = None

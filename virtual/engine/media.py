@@ -209,6 +209,25 @@ def divide(t: Context, n: Value, m: Value, d: int, *, signed: bool) -> None:
     zero = e.compare("eq", m, "0")
     trap = e.two("and", zero, e.compare("ne", e.load_field(Field.DIVISION_TRAP), "0", "i64"), "i1")
     t.way_out(trap, lambda: t.leave(Leave.DIVISION, t.pc, t.site, t.fault_state))
+    if t.timed:
+        charge_quotient(t, n, m, zero, signed=signed)
     divisor = e.select(zero, "1", m)
     quotient = e.two("sdiv" if signed else "udiv", wide(t, n, signed=signed), wide(t, divisor, signed=signed), "i64")
     t.set_r(d, e.select(zero, "0", narrow(t, quotient)))
+
+
+def charge_quotient(t: Context, n: Value, m: Value, zero: Value, *, signed: bool) -> None:
+    """Cycles beyond the shortest division, by the bits that the quotient has at most; see ``Costs.divide_bits``."""
+    e = t.e
+    lengths = []
+    for value in (n, m):
+        size = value
+        if signed:
+            size = e.select(e.compare("slt", value, "0"), e.two("sub", "0", value), value)
+        lengths.append(e.op(f"call i32 @llvm.ctlz.i32(i32 {size}, i1 false)"))
+    bits = e.two("add", e.two("sub", lengths[1], lengths[0]), "1")
+    steps = e.two("udiv", e.two("add", bits, str(t.costs.divide_bits - 1)), str(max(1, t.costs.divide_bits)))
+    none = e.two("or", zero, e.compare("slt", bits, "1"), "i1")
+    extra = e.select(none, "0", e.two("add", steps, str(t.costs.divide_start)))
+    cycles = e.two("add", e.load_field(Field.CYCLES), e.cast("zext", extra, "i32", "i64"), "i64")
+    e.store_field(Field.CYCLES, cycles)

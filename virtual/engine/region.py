@@ -298,7 +298,7 @@ class RegionTranslator:
         ram = (0, 0, 0) if self._settings.guarded else self._settings.spans[0]
         return Context(
             e=self.e, pc=block.address, size=0, site=0, after=0, covered=False, ram=ram[:3], spans=self._settings.spans,
-            timed=self._settings.timed,
+            timed=self._settings.timed, costs=self._settings.costs,
         )  # fmt: skip
 
     def _emit_checks(self, block: Block) -> None:

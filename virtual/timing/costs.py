@@ -13,7 +13,9 @@ class Costs:
     """Cycles, unless a name says otherwise."""
 
     alu: int = 1  # [TRM] data processing, multiplies of every width, saturation, SIMD
-    divide: int = 6  # [TRM] 2..12, data dependent
+    divide: int = 2  # [TRM] the fewest of 2..12: the quotient is 0
+    divide_start: int = 2  # [estimate] more when it is not; with 32 bits of quotient the sum is TRM's 12
+    divide_bits: int = 4  # [estimate] bits of the quotient found in one further cycle
     load: int = 2  # [TRM]
     load_pipelined: int = 1  # [TRM] directly after another single load that did not produce its address
     store: int = 1  # [TRM] write buffer
