@@ -5,6 +5,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from models.vww import data as persons
 
 CALIBRATION = 120  # inputs, a like number of each class
 CALIBRATION_SEED = 2
+TEACHER_BATCH = 64
 
 Report = Callable[[str], None]
 
@@ -73,6 +75,8 @@ def make(
     tf = tensorflow(one_dnn=True)
     teacher = teach(fetch(chosen.teacher)) if chosen.teacher else None
     corpus = load_corpus(bench, source, seed, report)
+    if not corpus.labelled:
+        corpus = judged_by(teacher, corpus, bench)
     report(f"{corpus.origin}: {len(corpus.training)} to train with, {len(corpus.validation)} to validate")
     tf.keras.utils.set_random_seed(seed)
     network = build(chosen)
@@ -104,6 +108,28 @@ def make(
     write_atomic(path.with_suffix(".json"), json.dumps(description, indent=2) + "\n")
     report(f"wrote {path}, {path.with_suffix('.json').name} and {bench}.keras")
     return path
+
+
+def judged_by(teacher: Teacher | None, corpus: Corpus, bench: str) -> Corpus:
+    """Samples of unknown class with the classes that the teacher gives them; validation then is agreement with it.
+
+    Raises:
+        UserError: there is no teacher.
+    """
+    if teacher is None:
+        raise UserError(f"{corpus.origin} have no classes: train with a recipe that has a teacher (--recipe shipped)")
+
+    def judged(samples: Samples) -> Samples:
+        parts = np.array_split(np.arange(len(samples)), max(1, len(samples) // TEACHER_BATCH))
+        answers = [teacher(real(samples.take(part), bench)).argmax(axis=1) for part in parts]
+        return replace(samples, labels=np.concatenate(answers).astype(np.int64))
+
+    return replace(
+        corpus,
+        training=judged(corpus.training),
+        validation=judged(corpus.validation),
+        facts=corpus.facts | {"labels": "the teacher's answers"},
+    )
 
 
 def build(chosen: Recipe) -> Any:

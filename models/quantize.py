@@ -17,7 +17,7 @@ from generator.graph import Graph, Tensor
 from generator.importer import parse_graph
 from models.backend import tensorflow
 from models.samples import Floats, Samples
-from models.weights import WEIGHTED, dequantized, set_filters, weighted_layers
+from models.weights import WEIGHTED, dequantized, sequence, set_filters, weighted_layers
 
 INT8, INT16 = "int8", "int16x8"
 FLOAT = "float32"
@@ -167,7 +167,7 @@ def _lost(network: Any, graph: Graph, judged: Samples, inputs: Floats) -> dict[i
     before = network.predict(inputs, batch_size=256, verbose=0).argmax(axis=1)
     kept = network.get_weights()
     changed = {}
-    operators = [operator for operator in graph.operators if operator.name in WEIGHTED]
+    operators = [operator for operator in sequence(graph) if operator.name in WEIGHTED]
     for operator, layer in zip(operators, weighted_layers(network), strict=True):
         weights = graph.input(operator, 1)
         assert weights is not None

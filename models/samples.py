@@ -35,12 +35,16 @@ class Samples:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Samples of one benchmark from one place, split. ``origin`` describes the data in one line, for the record."""
+    """Samples of one benchmark from one place, split. ``origin`` describes the data in one line, for the record.
+
+    ``labelled``: False where nobody knows the classes; all labels are 0 then until a teacher gives others.
+    """
 
     training: Samples
     validation: Samples
     origin: str
     facts: dict[str, Any] = field(default_factory=dict)
+    labelled: bool = True
 
 
 def require_classes(samples: Samples, classes: Sequence[str], where: str) -> None:

@@ -99,7 +99,7 @@ def quantize(
             require_classes(selected, benchmark.labels, f"the calibration set of {indices}")
         inputs = pipeline.with_ends(benchmark, real(selected, bench))
     content = convert(network, inputs, kind)
-    judged = corpus.validation if len(corpus.validation) and benchmark.labels else None
+    judged = corpus.validation if len(corpus.validation) and benchmark.labels and corpus.labelled else None
     reports = layer_reports(
         network, content, inputs, judged, real(judged, bench) if isinstance(judged, Samples) else None
     )

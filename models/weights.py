@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import UserError
-from generator.graph import Graph, Tensor
+from generator.graph import Graph, Operator, Tensor
 from generator.importer import read_graph
 from models.backend import keras
 
@@ -50,8 +50,33 @@ def load(network: Any, source: Path) -> None:
             raise UserError(f"{source}: {layer.name} has a bias that {network.name} has no place for")
 
 
+def sequence(graph: Graph) -> list[Operator]:
+    """Operators from input to output; of parallel branches the one of more operators first, as Keras orders layers.
+
+    Converters write branches in any order.
+    """
+    makers = {output: operator for operator in graph.operators for output in operator.outputs}
+    depth: dict[int, int] = {}
+    for operator in graph.operators:
+        for output in operator.outputs:
+            depth[output] = 1 + max((depth.get(index, 0) for index in operator.inputs), default=0)
+    found: dict[int, Operator] = {}
+
+    def visit(tensor: int) -> None:
+        operator = makers.get(tensor)
+        if operator is None or operator.index in found:
+            return
+        for index in sorted(operator.inputs, key=lambda index: -depth.get(index, 0)):
+            visit(index)
+        found[operator.index] = operator
+
+    for output in graph.outputs:
+        visit(output)
+    return list(found.values())
+
+
 def weighted_layers(network: Any) -> list[Any]:
-    """Convolutions and dense layers, in the network's order, which is the order of a `.tflite` made of it."""
+    """Convolutions and dense layers, in the network's order, which is that of `sequence` of a `.tflite` made of it."""
     return [layer for layer in network.layers if _kind(layer)]
 
 
@@ -88,8 +113,8 @@ def _kind(layer: Any) -> str:
 
 
 def _filters(graph: Graph, source: Path) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
-    """Kind, weights in Keras's order, bias of each layer that has weights, in the graph's order."""
-    for operator in graph.operators:
+    """Kind, weights in Keras's order, bias of each layer that has weights, as `sequence` orders them."""
+    for operator in sequence(graph):
         if operator.name not in WEIGHTED:
             continue
         weights, bias = graph.input(operator, 1), graph.input(operator, 2)

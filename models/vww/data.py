@@ -3,6 +3,7 @@
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.errors import UserError
 from models import pictures
@@ -13,8 +14,7 @@ from models.samples import Corpus, Samples, require_classes
 SIZE = 96
 FOLDERS = ("non_person", "person")  # class 0 and 1
 VALIDATION_SHARE = 0.1
-QUADRANT = SIZE // 2
-MOSAICS = 2  # for each picture
+MOSAICS = (2, 3)  # pictures along a side; one mosaic of each kind for each picture
 
 
 def load(source: Path, seed: int) -> Corpus:
@@ -52,7 +52,7 @@ def folders(source: Path, seed: int) -> Corpus:
 
 
 def collages(source: Path, seed: int) -> Corpus:
-    """CIFAR-10 pictures scaled up, and mosaics of four: uint8 [n, 96, 96, 3]. All have label 0: a teacher knows better.
+    """CIFAR-10 pictures scaled up, and mosaics of 4 and of 9: uint8 [n, 96, 96, 3], of unknown class.
 
     CIFAR-10 has no class of people, though some pictures have a person in them.
     """
@@ -61,9 +61,14 @@ def collages(source: Path, seed: int) -> Corpus:
     samples = []
     for part in (small.training, small.validation):
         whole = [pictures.scaled(pixels, SIZE) for pixels in part.inputs]
-        quarters = np.stack([pictures.scaled(pixels, QUADRANT) for pixels in part.inputs])
-        for _ in range(MOSAICS * len(part)):
-            four = quarters[random.integers(0, len(quarters), 4)]
-            whole.append(np.concatenate([np.concatenate(four[:2], axis=1), np.concatenate(four[2:], axis=1)], axis=0))
+        for side in MOSAICS:
+            tiles = np.stack([pictures.scaled(pixels, SIZE // side) for pixels in part.inputs])
+            whole += [mosaic(tiles[random.integers(0, len(tiles), (side, side))]) for _ in range(len(part))]
         samples.append(Samples(np.stack(whole), np.zeros(len(whole), np.int64)))
-    return Corpus(samples[0], samples[1], f"collages of {small.origin}", dict(small.facts))
+    return Corpus(samples[0], samples[1], f"collages of {small.origin}", dict(small.facts), labelled=False)
+
+
+def mosaic(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[tile rows, tile columns, rows, columns, 3] to one picture [all rows, all columns, 3]."""
+    down, along, rows, columns, channels = tiles.shape
+    return tiles.transpose(0, 2, 1, 3, 4).reshape(down * rows, along * columns, channels)

@@ -10,7 +10,7 @@ from common.errors import UserError
 from generator.graph import Graph
 from generator.importer import parse_graph, read_graph
 from models.architectures import ARCHITECTURES, Architecture, architecture
-from models.weights import WEIGHTED
+from models.weights import WEIGHTED, sequence
 from tests.reference import reference_data
 
 every = pytest.mark.parametrize("network", ARCHITECTURES, ids=lambda network: network.name)
@@ -19,7 +19,7 @@ every = pytest.mark.parametrize("network", ARCHITECTURES, ids=lambda network: ne
 def layers(graph: Graph) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
     """Kind, shape of the weights, shape of the output of each operator with weights."""
     found = []
-    for operator in graph.operators:
+    for operator in sequence(graph):
         if operator.name in WEIGHTED:
             weights = graph.input(operator, 1)
             assert weights is not None
@@ -54,7 +54,7 @@ def test_network_is_the_reference_layer_by_layer(network: Architecture) -> None:
 
     mine = parse_graph(convert(network.build(), None, FLOAT), network.name)
     reference = read_graph(reference_data() / "models" / network.int8)
-    kinds, wanted = ([o.name for o in graph.operators if o.name != "RESHAPE"] for graph in (mine, reference))
+    kinds, wanted = ([o.name for o in sequence(graph) if o.name != "RESHAPE"] for graph in (mine, reference))
     assert kinds == wanted  # present converters leave out the RESHAPE before a dense layer
     assert layers(mine) == layers(reference)
 
