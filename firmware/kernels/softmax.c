@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-#include "requantize.h"
-
 #define SUM_INTEGER_BITS 12
 
 static int32_t saturate(int64_t x) {
@@ -82,6 +80,39 @@ void softmax_s8_s16(const Softmax *layer, const int8_t *input, int16_t *output) 
         Reciprocal scale = of_sum(layer, input, highest);
         for (int32_t i = 0; i < depth; i++) {
             output[i] = (int16_t)probability(layer, highest - input[i], scale, 16);
+        }
+    }
+}
+
+// Between two entries of a table of 512 steps; x is any int16.
+static int32_t interpolate(const int16_t *table, int32_t x) {
+    const int16_t *at = table + 256 + (x >> 7);
+    return at[0] + (((at[1] - at[0]) * (x & 127) + 64) >> 7);
+}
+
+// 1 / sum as a fraction of 2^15, to be shifted right by `shift` after the product with another such fraction.
+static int32_t reciprocal_s16(const int16_t *table, int32_t sum, int32_t *shift) {
+    int32_t headroom = __builtin_clz((uint32_t)sum);
+    *shift = 31 - headroom;
+    int32_t normal = (int32_t)((((uint32_t)sum << (headroom - 1)) + (1 << 13)) >> 14); // [2^16, 2^17]
+    return interpolate(table, clamp_s16(normal - (1 << 16) - (1 << 15), INT16_MIN, INT16_MAX));
+}
+
+void softmax_s16(const SoftmaxS16 *layer, const int16_t *input, int16_t *output) {
+    const int32_t depth = layer->depth;
+    for (int32_t row = 0; row < layer->rows; row++, input += depth, output += depth) {
+        int32_t highest = INT16_MIN, sum = 0, shift;
+        for (int32_t i = 0; i < depth; i++) {
+            highest = input[i] > highest ? input[i] : highest;
+        }
+        for (int32_t i = 0; i < depth; i++) {
+            int32_t steps = requantize(input[i] - highest, layer->factor);
+            output[i] = (int16_t)interpolate(layer->exponentials, clamp_s16(steps + INT16_MAX, INT16_MIN, INT16_MAX));
+            sum += output[i];
+        }
+        int32_t scale = reciprocal_s16(layer->reciprocals, sum, &shift);
+        for (int32_t i = 0; i < depth; i++) {
+            output[i] = clamp_s16((output[i] * scale + (1 << (shift - 1))) >> shift, 0, INT16_MAX);
         }
     }
 }

@@ -48,6 +48,35 @@ def test_quantised(
     assert_equals_oracle(model, rows(np.random.default_rng(seed), shape))
 
 
+@given(
+    shape=st.lists(st.integers(1, 12), min_size=1, max_size=4).map(tuple),
+    exponent=st.floats(-6, 0),
+    beta=st.sampled_from([1.0, 0.5, 3.0]),
+    seed=st.integers(0, 2**32),
+)
+def test_int16(shape: tuple[int, ...], exponent: float, beta: float, seed: int) -> None:
+    tensors = [
+        TensorSpec(shape, "int16", scales=[10.0**exponent], zero_points=[0]),
+        TensorSpec(shape, "int16", scales=[1 / 32768], zero_points=[0]),
+    ]
+    model = build_model(tensors, [OperatorSpec("SOFTMAX", [0], [1], options={"beta": beta})], [0], [1])
+    rng = np.random.default_rng(seed)
+    near = rng.normal(rng.uniform(-20000, 20000), 10.0 ** rng.uniform(0, 4.5), shape)
+    inputs = [rng.integers(-32768, 32768, shape), np.full(shape, -32768), np.clip(near, -32768, 32767)]
+    assert_equals_oracle(model, [[values.astype(np.int16)] for values in inputs])
+
+
+def test_every_difference_of_int16() -> None:
+    """Through the whole of both tables."""
+    tensors = [
+        TensorSpec((30000, 2), "int16", scales=[10 / 65535], zero_points=[0]),
+        TensorSpec((30000, 2), "int16", scales=[1 / 32768], zero_points=[0]),
+    ]
+    model = build_model(tensors, [OperatorSpec("SOFTMAX", [0], [1], options={"beta": 1.0})], [0], [1])
+    values = np.stack([np.arange(30000), np.full(30000, 30000)], axis=1).astype(np.int16)
+    assert_equals_oracle(model, [[values], [(values - 30000).astype(np.int16)]])
+
+
 def test_long_rows() -> None:
     """Of which the reference computes those whose exponentials sum to less than 512."""
     rng = np.random.default_rng(0)
@@ -63,6 +92,27 @@ def test_float(shape: tuple[int, ...], seed: int) -> None:
     model = build_model(tensors, [OperatorSpec("SOFTMAX", [0], [1], options={"beta": 1.0})], [0], [1])
     values = np.random.default_rng(seed).normal(0, 5, shape).astype(np.float32)
     assert_equals_oracle(model, [[values]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero_point", "output", "words"),
+    [
+        (1e-3, 0, TensorSpec((1, 4), "int16", scales=[1 / 65536], zero_points=[-32768]), "scale 1/32768 and the zero"),
+        (1e-3, 0, activation(1, 4, scale=1 / 256, zero_point=-128), "output is int8 for an input of int16"),
+        (
+            9.0,
+            0,
+            TensorSpec((1, 4), "int16", scales=[1 / 32768], zero_points=[0]),
+            "of its input, 9, is too large",
+        ),
+        (1e-3, 5, TensorSpec((1, 4), "int16", scales=[1 / 32768], zero_points=[0]), "of its int16 input is 5, not 0"),
+    ],
+)
+def test_refuses_int16(scale: float, zero_point: int, output: TensorSpec, words: str) -> None:
+    tensors = [TensorSpec((1, 4), "int16", scales=[scale], zero_points=[zero_point]), output]
+    model = build_model(tensors, [OperatorSpec("SOFTMAX", [0], [1], options={"beta": 1.0})], [0], [1])
+    with pytest.raises(UserError, match=words):
+        lower(parse_graph(model, "m"))
 
 
 @pytest.mark.parametrize(
