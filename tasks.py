@@ -64,7 +64,13 @@ def friendly(function: Callable[..., None]) -> Callable[..., None]:
 def _choice(bench: str | None, model: str | None) -> Any:
     from generator.choice import choose
 
-    choice = choose(bench, Path(model).expanduser() if model else None, DEFAULT_BENCH)
+    path = Path(model).expanduser() if model else None
+    if path is not None and path.suffix == ".onnx":
+        from models.onnx import to_tflite
+
+        with console.status(f"converting {path.name}"):
+            path = to_tflite(path)
+    choice = choose(bench, path, DEFAULT_BENCH)
     if choice.found:
         say(f"{choice.model.name}: {choice.found}")
     return choice
@@ -840,15 +846,15 @@ def lint(_context: Context) -> None:
     run_lint(console)
 
 
-@task(help={"slow": "also the exhaustive tests"})
+@task(help={"slow": "also the exhaustive tests", "train": "only the models' tests, with TensorFlow"})
 @friendly
-def test(_context: Context, slow: bool = False) -> None:
-    """Run the tests."""
+def test(_context: Context, slow: bool = False, train: bool = False) -> None:
+    """Run the tests; those that need TensorFlow are skipped where it is missing."""
     import subprocess
 
     from common.paths import ROOT
 
-    selection = [] if slow else ["-m", "not slow"]
+    selection = [*([] if slow else ["-m", "not slow"]), *(["tests/models"] if train else [])]
     answer = subprocess.run([sys.executable, "-m", "pytest", *selection], cwd=ROOT, check=False)
     if answer.returncode != 0:
         raise Exit(code=answer.returncode)
