@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from generator import fixed_point
 from generator.graph import Graph, Operator, Tensor
 from generator.ops.lowered import Lowered, reject_unless_per_tensor
+from generator.program import Value
 from generator.quantization import LIMITS, Rescale, rescale_of, round_half_away
 
 INTEGER_BITS = 5  # of the scaled difference
@@ -64,7 +65,7 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
             "exponentials": interpolated(lambda x: np.float32(math.exp(x)), -LOWEST_EXPONENT, LIMITS["int16"][1]),
             "reciprocals": interpolated(lambda x: np.float32(1) / (np.float32(1) + x), 1.0, LIMITS["int16"][0]),
         }
-        parameters = {**rows, "factor": argument_factor(source, beta), **tables}
+        parameters: dict[str, Value] = {**rows, "factor": argument_factor(source, beta), **tables}
         return Lowered("softmax_s16", "kernels/softmax.h", "SoftmaxS16", parameters, (source.index,), lead={0: 0})
     table = exponentials(source, beta)
     return Lowered(
