@@ -237,6 +237,52 @@ def plan(
 
 @task(
     help={
+        "out": "folder for the project; absent, empty, or an earlier export",
+        "name": "what its functions begin with (default: the benchmark's or the model's name)",
+        "board": f"{BOARD_HELP}: whose tuned choices are used",
+        "bench": BENCH_HELP,
+        "model": MODEL_HELP,
+        "no_dce": NO_DCE_HELP,
+        "optimize": "memory: no weights that are larger than the model's to be faster (default: as fast as possible)",
+    }
+)
+@friendly
+def export(
+    _context: Context,
+    out: str,
+    name: str | None = None,
+    board: str | None = None,
+    bench: str | None = None,
+    model: str | None = None,
+    no_dce: bool = False,
+    optimize: str | None = None,
+) -> None:
+    """Write the compiled model as a C project of its own, for any firmware (docs/export.md)."""
+    from common.board import load_board
+    from generator.export import export_model
+    from generator.placement import check_objective
+
+    choice = _choice(bench, model)
+    chosen = load_board(board or DEFAULT_BOARD)
+    objective = check_objective(optimize or DEFAULT_OPTIMIZE)
+    folder = Path(out).expanduser()
+    with console.status(f"compiling {choice.model.name}"):
+        compiled = export_model(
+            choice.model,
+            name or choice.benchmark.name,
+            folder,
+            board=chosen.name,
+            dead_channels=not no_dce,
+            optimize=objective,
+        )
+    for note in choice.notes:
+        say(f"note: {choice.model.name}: {note}")
+    constants, arena = compiled.program.constant_bytes, compiled.memory.arena_bytes
+    say(f"{choice.model.name} as C, {constants:,} bytes of constants, {arena:,} bytes of RAM: {folder / 'README.md'}")
+
+
+@task(
+    help={
         "port": "virtual: boot the image on the virtual board; default: the plugged-in board, else virtual",
         "via": "mass-storage, st-flash, openocd or pyocd (default: the drive if mounted, else the first tool on PATH)",
         "energy": "the image for energy mode, of `invoke build --energy`",
@@ -391,7 +437,7 @@ def profile(_context: Context, html: str | None = None, trace: str | None = None
 @task(
     help={
         "board": BOARD_HELP,
-        "bench": "ad, kws, ic or vww (default: all)",
+        "bench": "a file below benchmarks/ (default: all with published results)",
         "page": "also write the results as a Markdown page to this file",
         "others": "also a dozen other networks with random weights",
     }
@@ -407,11 +453,12 @@ def speed(
     """Show cycles, flash and RAM of the reference models for every objective, beside the best published results."""
     from common.benchmark import benchmark_names, load_benchmark
     from common.board import load_board
-    from studies.speed import run_speed
+    from studies.speed import published_results, run_speed
 
-    benches = [load_benchmark(bench).name] if bench else benchmark_names()
+    chosen = load_board(board or DEFAULT_BOARD)
+    benches = [load_benchmark(bench).name] if bench else sorted(published_results(chosen)) or benchmark_names()
     path = Path(page).expanduser() if page else None
-    run_speed(load_board(board or DEFAULT_BOARD), benches, path, console, others=others)
+    run_speed(chosen, benches, path, console, others=others)
 
 
 @task(help={"board": BOARD_HELP, "bench": "a benchmark that has been built (default: all that have been)"})
@@ -930,6 +977,7 @@ def runner(_context: Context, dir_: str, options: str = "", fast: bool = False) 
 namespace = Collection(
     build,
     plan,
+    export,
     flash,
     bench,
     verify,

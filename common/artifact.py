@@ -10,7 +10,7 @@ from common.errors import UserError
 from common.files import sha256, write_atomic
 from common.paths import BUILD
 
-SCHEMA = 6
+SCHEMA = 7
 MODEL_FILE = "model.tflite"
 ENERGY_BAUD = 9600  # what EEMBC's IO manager speaks
 

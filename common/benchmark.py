@@ -58,7 +58,8 @@ class Benchmark:
 
     name: str
     title: str
-    model_id: str  # answered by `profile`, names the data set folder; upstream's TH_MODEL_VERSION
+    model_id: str  # answered by `profile`; upstream's TH_MODEL_VERSION
+    data_id: str  # names the data set folder
     max_input_bytes: int  # upstream's MAX_DB_INPUT_SIZE
     inputs: tuple[WireTensor, ...]
     input_scale: float
@@ -223,6 +224,7 @@ def _benchmark(
         name=name,
         title=fields["title"],
         model_id=fields["model_id"],
+        data_id=fields.get("data_id", fields["model_id"]),
         max_input_bytes=fields.get("max_input_bytes", max(1, sum(tensor.bytes for tensor in inputs))),
         inputs=inputs,
         input_scale=_float32(fields.get("input_scale", 1.0)),
@@ -293,12 +295,14 @@ def _is_range(value: Any) -> bool:
 
 
 _SHAPE: tuple[Callable[[Any], bool], str] = (_is_shape, "a list of whole numbers above 0")
+_ID: tuple[Callable[[Any], bool], str] = (
+    lambda value: isinstance(value, str) and bool(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,31}", value)),
+    "1 to 32 letters, digits, '_' or '.'",
+)
 _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "title": (_is_text, "a text of one line, at most 80 characters"),
-    "model_id": (
-        lambda value: isinstance(value, str) and bool(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,31}", value)),
-        "1 to 32 letters, digits, '_' or '.'",
-    ),
+    "model_id": _ID,
+    "data_id": _ID,
     "max_input_bytes": _whole(1, LARGEST_INPUT),
     "input_format": _one_of(FORMATS),
     "input_scale": (lambda value: _is_number(value) and value > 1e-30, "a number above 0"),

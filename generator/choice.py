@@ -29,7 +29,8 @@ def choose(bench: str | None, model: Path | None, default: str) -> Choice:
 
     Without a model: the benchmark's own (``default`` without a name either). With a benchmark's name the model must fit
     it, which the build checks. A model alone: described by the TOML file beside it, if there is one; else it is the one
-    benchmark whose input and output it has; else a custom benchmark made from its inputs and outputs.
+    benchmark whose input and output it has, not counting those on the data set of another; else a custom benchmark made
+    from its inputs and outputs.
 
     Raises:
         UserError: unknown benchmark, unreadable model or wrong description.
@@ -50,9 +51,11 @@ def _custom(model: Path, graph: Graph) -> Choice:
     if description.is_file():
         return Choice(describe_model(model, description, inputs, outputs), model, f"described by {description}")
     fitting = [benchmark for benchmark in map(load_benchmark, benchmark_names()) if _fits(benchmark, inputs, outputs)]
-    if len(fitting) == 1:
-        (benchmark,) = fitting
-        found = f"it has the input and output of benchmark '{benchmark.name}' and runs as that one"
+    own = [benchmark for benchmark in fitting if benchmark.data_id == benchmark.model_id]
+    if len(own) == 1:
+        (benchmark,) = own
+        others = "".join(f"; or give --bench {other.name}" for other in fitting if other != benchmark)
+        found = f"it has the input and output of benchmark '{benchmark.name}' and runs as that one{others}"
         return Choice(benchmark, model, found, _notes(benchmark, graph))
     found = "raw tensors in, values of all outputs out; a file my_model.toml beside my_model.tflite can say otherwise"
     return Choice(describe_model(model, None, inputs, outputs), model, found)

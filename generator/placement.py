@@ -29,6 +29,13 @@ class Placement:
         return tuple(dict.fromkeys(region for region in (self.data, self.constants, self.code) if region is not None))
 
 
+def check_objective(objective: str) -> str:
+    """``objective``. Raises UserError where it is none."""
+    if objective not in OBJECTIVES:
+        raise UserError(f"unknown objective '{objective}'; objectives are: {', '.join(OBJECTIVES)}")
+    return objective
+
+
 def place(program: Program, board: Board, objective: str, data_bytes: int, ram_budget: int | None = None) -> Placement:
     """Decide it.
 
@@ -38,8 +45,7 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
     Raises:
         UserError: the objective is not known.
     """
-    if objective not in OBJECTIVES:
-        raise UserError(f"unknown objective '{objective}'; objectives are: {', '.join(OBJECTIVES)}")
+    check_objective(objective)
     needed = data_bytes + RESERVE
     code = next((ram for ram in board.rams if ram.alias is not None), None) if objective != "memory" else None
     data, constants = _regions(board, code, needed)

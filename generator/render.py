@@ -78,10 +78,12 @@ def render_project(
         "bytes_of": {buffer.name: buffer.bytes for buffer in program.buffers},
         "headers": headers,
         "core_sources": ["core/*.c"],
-        "kernel_sources": [source for header in headers for source in _kernel_sources(header)],
+        "kernel_sources": [source for header in headers for source in kernel_sources(header)],
         "placement": placement,
+        "in_ram": placement.in_ram,
         "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), *placement.regions],
         "stack_bytes": STACK_BYTES,
+        "exported": False,
         "root": root,
         "gen_from_src": Path(os.path.relpath(folder / "gen", ROOT / "firmware")).as_posix(),
     }
@@ -101,7 +103,7 @@ def render_project(
     return files
 
 
-def _kernel_sources(header: str) -> Iterator[str]:
+def kernel_sources(header: str) -> Iterator[str]:
     """A kernel's C, and its assembly for the Cortex-M4 where it has one."""
     yield header.replace(".h", ".c")
     assembly = header.replace(".h", "_m4.S")

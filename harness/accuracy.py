@@ -62,7 +62,7 @@ class AccuracyResult:
             found.append(NO_MEANING)
         elif official and listed not in official:
             found.append(f"the data set has {listed} files, the official one {' or '.join(map(str, official))}")
-        elif (known := known_list(self.benchmark.model_id)) and known != self.dataset.labels_sha256:
+        elif (known := known_list(self.benchmark.data_id)) and known != self.dataset.labels_sha256:
             found.append(f"its {LABELS} is not the official list that is known here")
         if self.dataset.is_subset:
             found.append(f"a subset: {len(self.dataset.samples)} of {listed} files")

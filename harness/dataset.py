@@ -1,6 +1,6 @@
 """Labelled data sets in upstream's layout: read wholly and checked before a run, or a made-up one.
 
-Layout (mlcommons/tiny, benchmark/runner/datasets.py): `<data>/<model id>/y_labels.csv` without a header, one line
+Layout (mlcommons/tiny, benchmark/runner/datasets.py): `<data>/<data set>/y_labels.csv` without a header, one line
 `file, classes, class[, bytes to send, stride]` per file, the .bin files beside it.
 """
 
@@ -112,7 +112,7 @@ def read_list(benchmark: Benchmark, folder: Path) -> list[tuple[int, list[str]]]
     """
     labels = folder / LABELS
     if not labels.is_file():
-        raise UserError(f"no {labels}; --data takes the folder that holds {benchmark.model_id}/{LABELS}")
+        raise UserError(f"no {labels}; --data takes the folder that holds {benchmark.data_id}/{LABELS}")
     try:
         with labels.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.reader(file, strict=True)
@@ -145,13 +145,13 @@ def parse_row(benchmark: Benchmark, labels: Path, line: int, fields: Sequence[st
 
 
 def load_dataset(benchmark: Benchmark, data: Path, count: int | None = None, seed: int = 0) -> DataSet:
-    """The labelled files of `<data>/<model id>`, all of them checked; with ``count`` a subset that holds every class.
+    """The labelled files of `<data>/<data set>`, all of them checked; with ``count`` a subset that holds every class.
 
     Raises:
         DataSetError: names every file and line that is wrong.
         UserError: no list, or ``count`` is not possible.
     """
-    folder = data / benchmark.model_id
+    folder = data / benchmark.data_id
     labels = folder / LABELS
     samples: list[Sample] = []
     problems: list[str] = []
@@ -179,7 +179,7 @@ def load_dataset(benchmark: Benchmark, data: Path, count: int | None = None, see
     chosen = samples if count is None else subset(samples, count, seed)
     part = f"{len(chosen)} of " if len(chosen) < len(samples) else ""
     return DataSet(
-        f"{part}{len(samples)} files of {benchmark.model_id}",
+        f"{part}{len(samples)} files of {benchmark.data_id}",
         False,
         folder,
         hashlib.sha256(labels.read_bytes()).hexdigest(),

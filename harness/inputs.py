@@ -39,7 +39,7 @@ class _Source:
 def load_inputs(benchmark: Benchmark, data: Path | None, count: int = COUNT, *, fewer: bool = False) -> InputSet:
     """``count`` different inputs from the data sets in folder ``data``, or synthetic ones for None.
 
-    Real ones are the first windows of successive files of `<data>/<model id>/y_labels.csv`; when there are fewer
+    Real ones are the first windows of successive files of `<data>/<data set>/y_labels.csv`; when there are fewer
     files than that, their second windows follow, and so on. ``fewer``: a data set may hold fewer inputs, at least one.
 
     Raises:
@@ -47,7 +47,7 @@ def load_inputs(benchmark: Benchmark, data: Path | None, count: int = COUNT, *, 
     """
     if data is None:
         return synthetic_inputs(benchmark, count)
-    folder = data / benchmark.model_id
+    folder = data / benchmark.data_id
     sources = _sources(benchmark, folder)
     inputs: dict[bytes, Input] = {}
     for item in _windows(benchmark, sources):
@@ -58,7 +58,7 @@ def load_inputs(benchmark: Benchmark, data: Path | None, count: int = COUNT, *, 
         if not fewer:
             raise UserError(f"{folder} holds only {len(inputs)} different inputs, {count} are needed; add files")
     files = len({item.name.partition("@")[0] for item in inputs.values()})
-    description = f"{len(inputs)} inputs of {benchmark.model_id}"
+    description = f"{len(inputs)} inputs of {benchmark.data_id}"
     if files < len(inputs):
         description += f": windows of {files} file{'s' if files > 1 else ''}, as no more are there"
     return InputSet(description, False, tuple(inputs.values()))

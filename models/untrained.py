@@ -9,6 +9,7 @@ the same on every computer.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,12 +193,12 @@ def _kws() -> bytes:
     return network.classify(network.pool(x), 12)
 
 
-def _ic() -> bytes:
+def _ic(filters: int) -> bytes:
     """ResNet-8: three residual stages; the second and third halve the picture and have a 1x1 shortcut."""
     network = Network((32, 32, 3), scale=1.0, zero_point=-128, seed=2)
-    x = network.conv(network.input, 16, (3, 3))
-    x = network.add(x, network.conv(network.conv(x, 16, (3, 3)), 16, (3, 3), relu=False))
-    for channels in (32, 64):
+    x = network.conv(network.input, filters, (3, 3))
+    x = network.add(x, network.conv(network.conv(x, filters, (3, 3)), filters, (3, 3), relu=False))
+    for channels in (2 * filters, 4 * filters):
         y = network.conv(network.conv(x, channels, (3, 3), 2), channels, (3, 3), relu=False)
         x = network.add(network.conv(x, channels, (1, 1), 2, relu=False), y)
     return network.classify(network.pool(x), 10)
@@ -213,7 +214,12 @@ def _vww() -> bytes:
     return network.classify(network.pool(x), 2)
 
 
-ARCHITECTURES: dict[str, Callable[[], bytes]] = {"ic": _ic, "kws": _kws, "vww": _vww}
+ARCHITECTURES: dict[str, Callable[[], bytes]] = {
+    "ic": partial(_ic, 16),
+    "ic02": partial(_ic, 40),
+    "kws": _kws,
+    "vww": _vww,
+}
 
 
 def untrained_model(architecture: str) -> bytes:

@@ -1,6 +1,6 @@
 #include "softmax.h"
 
-#include <math.h>
+#include "requantize.h"
 
 #define SUM_INTEGER_BITS 12
 
@@ -113,23 +113,6 @@ void softmax_s16(const SoftmaxS16 *layer, const int16_t *input, int16_t *output)
         int32_t scale = reciprocal_s16(layer->reciprocals, sum, &shift);
         for (int32_t i = 0; i < depth; i++) {
             output[i] = clamp_s16((output[i] * scale + (1 << (shift - 1))) >> shift, 0, INT16_MAX);
-        }
-    }
-}
-
-void softmax_f32(const SoftmaxF32 *layer, const float *input, float *output) {
-    const int32_t depth = layer->depth;
-    for (int32_t row = 0; row < layer->rows; row++, input += depth, output += depth) {
-        float highest = input[0], sum = 0.0f;
-        for (int32_t i = 1; i < depth; i++) {
-            highest = input[i] > highest ? input[i] : highest;
-        }
-        for (int32_t i = 0; i < depth; i++) {
-            output[i] = expf((input[i] - highest) * layer->beta);
-            sum += output[i];
-        }
-        for (int32_t i = 0; i < depth; i++) {
-            output[i] /= sum;
         }
     }
 }

@@ -1,4 +1,4 @@
-// SOFTMAX along the last axis.
+// SOFTMAX along the last axis, of int8.
 #ifndef FIRMBENCH_KERNELS_SOFTMAX_H
 #define FIRMBENCH_KERNELS_SOFTMAX_H
 
@@ -23,12 +23,5 @@ typedef struct {
 } SoftmaxS16;
 
 void softmax_s16(const SoftmaxS16 *layer, const int16_t *input, int16_t *output);
-
-typedef struct {
-    int32_t rows, depth;
-    float beta;
-} SoftmaxF32;
-
-void softmax_f32(const SoftmaxF32 *layer, const float *input, float *output);
 
 #endif

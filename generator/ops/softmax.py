@@ -59,7 +59,7 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
     beta = _beta(operator)
     rows = {"rows": source.elements // depth, "depth": depth}
     if source.dtype == "float32":
-        return Lowered("softmax_f32", "kernels/softmax.h", "SoftmaxF32", {**rows, "beta": beta}, (source.index,))
+        return Lowered("softmax_f32", "kernels/softmax_f32.h", "SoftmaxF32", {**rows, "beta": beta}, (source.index,))
     if source.dtype == "int16":
         tables = {
             "exponentials": interpolated(lambda x: np.float32(math.exp(x)), -LOWEST_EXPONENT, LIMITS["int16"][1]),
