@@ -1,12 +1,15 @@
 """Boards as data: ``boards/<name>/board.toml`` read into frozen dataclasses."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from common.errors import UserError
 from common.paths import BOARDS
+
+SYSTEM_BUS = 0x2000_0000  # addresses below are on the code bus (Arm DDI0403, B3.1)
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,11 @@ class Memory:
     origin: int
     size: int
     alias: int | None = None
+
+    @property
+    def code_address(self) -> int | None:
+        """Where RAM is on the core's code bus, which fetches instructions faster; None where it is not."""
+        return self.origin if self.alias is None and self.origin < SYSTEM_BUS else self.alias
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,15 @@ class Led:
 
 
 @dataclass(frozen=True)
+class SerialPins:
+    """The pins of the serial port, named like buttons', and their alternate function."""
+
+    tx: str
+    rx: str
+    function: int
+
+
+@dataclass(frozen=True)
 class Board:
     name: str
     title: str
@@ -83,6 +100,8 @@ class Board:
     qemu: str | None = None  # QEMU's name of the machine, where it has one
     buttons: tuple[Button, ...] = ()
     leds: tuple[Led, ...] = ()
+    serial_pins: SerialPins | None = None  # where the chip lets one choose
+    options: Mapping[str, int] = field(default_factory=dict)  # in what the chips of a family differ: its firmware's own
 
     @cached_property
     def flash(self) -> Memory:
@@ -126,6 +145,8 @@ def load_board(name: str) -> Board:
         qemu=data.get("qemu"),
         buttons=tuple(Button(**button) for button in data.get("button", ())),
         leds=tuple(Led(**led) for led in data.get("led", ())),
+        serial_pins=SerialPins(**data["serial_pins"]) if "serial_pins" in data else None,
+        options=data.get("options", {}),
     )
 
 

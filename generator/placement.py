@@ -47,7 +47,7 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
     """
     check_objective(objective)
     needed = data_bytes + RESERVE
-    code = next((ram for ram in board.rams if ram.alias is not None), None) if objective != "memory" else None
+    code = next((ram for ram in board.rams if ram.code_address is not None), None) if objective != "memory" else None
     data, constants = _regions(board, code, needed)
     if data.size < needed:  # only all RAM together may be enough
         code, (data, constants) = None, _regions(board, None, needed)
@@ -58,7 +58,8 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
             code, code_bytes = None, 0
         room = min(room, ram_budget - needed - code_bytes)
     chosen = _chosen(program, board, objective, room)
-    alias = None if code is None or code.alias is None else Memory("ram_code", "ram", code.alias, code.size)
+    address = None if code is None else code.code_address
+    alias = None if code is None or address is None else Memory("ram_code", "ram", address, code.size)
     return Placement(alias, data, constants, chosen)
 
 

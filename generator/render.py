@@ -144,6 +144,7 @@ def template_environment() -> jinja2.Environment:
     environment.filters["c_float"] = c_float
     environment.filters["c_value"] = c_value
     environment.filters["c_type"] = C_TYPES.__getitem__
+    environment.filters["port_number"] = lambda pin: ord(pin[0]) - ord("A")
     environment.filters["element_type"] = element_type
     environment.filters["initializer_lines"] = initializer_lines
     return environment

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from common.board import Board
+from common.board import SYSTEM_BUS, Board
 from common.errors import UserError
 from virtual.bus import ALIAS_RANGES, PRIVATE_RANGE, SystemBus
 from virtual.cortex_m import CortexM, Lockup, PrivateBus
@@ -26,7 +26,6 @@ from virtual.timebase import Ticker, Timebase
 from virtual.timing.costs import CORTEX_M4, Costs
 from virtual.timing.state import NEVER, Field
 
-SYSTEM_BUS = 0x2000_0000  # RAM from here on is not on the code bus
 SYSTEM_MEMORY, SYSTEM_MEMORY_SIZE = 0x1FFF_0000, 0x1_0000
 SLICE = 2_000_000  # cycles after which the code is looked at for an endless loop
 QUIET = 50_000  # cycles without event that such a look needs

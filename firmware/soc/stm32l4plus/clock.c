@@ -8,8 +8,13 @@
 #define PLL_N (SOC_SYSCLK_HZ / (HSI16_HZ / PLL_M) * 2u) // VCO = HSI16 / M * N, SYSCLK = VCO / 2
 
 _Static_assert(HSI16_HZ / PLL_M * PLL_N / 2u == SOC_SYSCLK_HZ, "SYSCLK is not a multiple of 4 MHz");
+#if SOC_BOOST // STM32L4+
 _Static_assert(SOC_SYSCLK_HZ > 80000000u && SOC_SYSCLK_HZ <= 120000000u, "boost mode is for 80..120 MHz");
 _Static_assert(SOC_FLASH_WAIT_STATES >= (SOC_SYSCLK_HZ - 1u) / 20000000u, "one wait state per started 20 MHz (RM0432)");
+#else // STM32L4
+_Static_assert(SOC_SYSCLK_HZ >= 32000000u && SOC_SYSCLK_HZ <= 80000000u, "range 1 goes to 80 MHz, the PLL from 32");
+_Static_assert(SOC_FLASH_WAIT_STATES >= (SOC_SYSCLK_HZ - 1u) / 16000000u, "one wait state per started 16 MHz (RM0351)");
+#endif
 
 static void wait_for(volatile uint32_t *reg, uint32_t mask, uint32_t value) {
     while ((*reg & mask) != value) {
@@ -22,8 +27,8 @@ static void enable_clock(volatile uint32_t *reg, uint32_t bits) {
     (void)*reg;
 }
 
-// SYSCLK, HCLK, PCLK1 and PCLK2 from HSI16 through the PLL, in voltage range 1 boost mode, with SOC_FLASH_WAIT_STATES
-// and the flash caches on. HSI16 keeps running: it also clocks LPUART1.
+// SYSCLK, HCLK, PCLK1 and PCLK2 from HSI16 through the PLL, in voltage range 1, boost mode where there is one, with
+// SOC_FLASH_WAIT_STATES and the flash caches on. HSI16 keeps running: it also clocks the serial port.
 void soc_clock_initialize(void) {
     enable_clock(&RCC_APB1ENR1, RCC_APB1ENR1_PWR);
     wait_for(&PWR_SR2, PWR_SR2_VOSF, 0); // range 1 is the reset state
@@ -33,7 +38,9 @@ void soc_clock_initialize(void) {
 
     // Order for entering boost mode: RM0432, "Dynamic voltage scaling management".
     RCC_CFGR = (RCC_CFGR & ~RCC_CFGR_HPRE_MASK) | RCC_CFGR_HPRE_DIV2;
+#if SOC_BOOST
     PWR_CR5 &= ~PWR_CR5_R1MODE;
+#endif
     FLASH_ACR = FLASH_ACR_ICEN | FLASH_ACR_DCEN | (SOC_FLASH_PREFETCH ? FLASH_ACR_PRFTEN : 0u) | SOC_FLASH_WAIT_STATES;
     wait_for(&FLASH_ACR, FLASH_ACR_LATENCY_MASK, SOC_FLASH_WAIT_STATES);
 

@@ -1,7 +1,7 @@
-// LPUART1, wired to the debug probe's virtual COM port.
+// The UART wired to the debug probe's virtual COM port.
 #ifndef FIRMBENCH_STM32L4PLUS_SERIAL_H
 #define FIRMBENCH_STM32L4PLUS_SERIAL_H
 
-void lpuart1_handler(void);
+void serial_handler(void);
 
 #endif

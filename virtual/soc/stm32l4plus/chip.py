@@ -1,6 +1,7 @@
 """STM32L4+: the peripherals put together on their buses."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from common.board import Board
@@ -51,6 +52,15 @@ PINS = 16  # of a port
 P = TypeVar("P", bound=Peripheral)
 
 
+def _on_board(port: SerialPort, board: Board) -> SerialPort:
+    """The board's own serial port on the pins that the board uses."""
+    pins = board.serial_pins
+    if pins is None or port.name != board.serial.upper():
+        return port
+    tx, rx = ((pin[0], int(pin[1:]), pins.function) for pin in (pins.tx, pins.rx))
+    return replace(port, tx=tx, rx=rx)
+
+
 class Stm32L4Plus:
     """The chip's peripherals; see ``virtual.soc.chip.Chip``."""
 
@@ -89,7 +99,7 @@ class Stm32L4Plus:
             self._add(self._timer(timer))
         for name, irq in LPTIM_IRQS.items():
             self._add(self._lptim(name, irq))
-        ports = {port.name: self._add(self._usart(port)) for port in SERIAL_PORTS}
+        ports = {port.name: self._add(self._usart(_on_board(port, board))) for port in SERIAL_PORTS}
         self.serial: SerialDevice = ports[board.serial.upper()]
         self._add_others()
         self.rcc.before_change = self._before_clock_change

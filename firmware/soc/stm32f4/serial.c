@@ -1,0 +1,51 @@
+#include "serial.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "board_config.h"
+#include "registers.h"
+#include "soc/cortex_m/receive_queue.h"
+#include "soc/soc.h"
+
+#ifndef SOC_SERIAL_USART2
+#error "board.toml: serial must be usart2"
+#endif
+
+static void connect(uint32_t port, uint32_t pin) {
+    RCC_AHB1ENR |= RCC_AHB1ENR_GPIO(port);
+    (void)RCC_AHB1ENR;
+    uint32_t shift = 4u * (pin % 8u);
+    GPIO_AFR(port, pin) = (GPIO_AFR(port, pin) & ~(15u << shift)) | SOC_SERIAL_FUNCTION << shift;
+    GPIO_PUPDR(port) = (GPIO_PUPDR(port) & ~(3u << (2u * pin))) | 1u << (2u * pin); // an open line reads idle
+    GPIO_MODER(port) = (GPIO_MODER(port) & ~(3u << (2u * pin))) | 2u << (2u * pin);
+}
+
+void soc_serial_initialize(uint32_t baud) {
+    connect(SOC_SERIAL_TX_PORT, SOC_SERIAL_TX_PIN);
+    connect(SOC_SERIAL_RX_PORT, SOC_SERIAL_RX_PIN);
+    RCC_APB1ENR |= RCC_APB1ENR_USART2;
+    (void)RCC_APB1ENR;
+    USART2_BRR = (PCLK1_HZ + baud / 2u) / baud; // RM0390, 16 samples a bit
+    USART2_CR1 = USART2_CR1_TE | USART2_CR1_RE | USART2_CR1_RXNEIE | USART2_CR1_UE;
+    NVIC_ISER(USART2_IRQ) = 1u << (USART2_IRQ % 32u);
+}
+
+// Reading SR, then DR, clears an overrun.
+void serial_handler(void) {
+    uint32_t status;
+    while ((status = USART2_SR) & (USART2_SR_RXNE | USART2_SR_ORE)) {
+        uint8_t byte = (uint8_t)USART2_DR;
+        if (status & USART2_SR_RXNE) {
+            receive_queue_put(byte);
+        }
+    }
+}
+
+void soc_serial_write(const char *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        while (!(USART2_SR & USART2_SR_TXE)) {
+        }
+        USART2_DR = (uint8_t)bytes[i];
+    }
+}
