@@ -86,9 +86,11 @@ def _build(
     ram_budget: str | None = None,
     flash_budget: str | None = None,
     energy: bool | None = None,
+    platform: str | None = None,
 ) -> Any:
     from common.board import load_board
     from generator.build import build as build_firmware
+    from generator.platformio import OWN_PLATFORM
     from generator.report import change_lines, size_table
 
     chosen = load_board(board or DEFAULT_BOARD)
@@ -107,6 +109,7 @@ def _build(
             ram_budget=_bytes("--ram-budget", ram_budget),
             flash_budget=_bytes("--flash-budget", flash_budget),
             energy=bool(energy),
+            platform=platform or OWN_PLATFORM,
         )
     console.print(size_table(firmware, chosen))
     for line in (*change_lines(firmware.changes), f"{firmware.macs:,} MACs; memory plan: {firmware.plan}"):
@@ -182,6 +185,7 @@ def _bytes(option: str, text: str | None) -> int | None:
         "ram_budget": "bytes of RAM the image may take, 49152 or 48K (default: the board's)",
         "flash_budget": "bytes of flash the image may take (default: the board's)",
         "energy": "also the image for energy mode, in energy/ of that folder: timestamps on a pin, 9600 baud",
+        "platform": "PlatformIO platform: firmbench, or ststm32 where it is installed (default firmbench)",
     }
 )
 @friendly
@@ -196,9 +200,10 @@ def build(
     ram_budget: str | None = None,
     flash_budget: str | None = None,
     energy: bool = False,
+    platform: str | None = None,
 ) -> None:
     """Build the firmware: model -> C -> PlatformIO -> build/<board>/<bench>/firmware.elf, .bin, .map."""
-    _build(board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget, energy)
+    _build(board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget, energy, platform)
 
 
 @task(
@@ -279,6 +284,19 @@ def export(
         say(f"note: {choice.model.name}: {note}")
     constants, arena = compiled.program.constant_bytes, compiled.memory.arena_bytes
     say(f"{choice.model.name} as C, {constants:,} bytes of constants, {arena:,} bytes of RAM: {folder / 'README.md'}")
+
+
+@task(positional=["name"], help={"name": "the new folder below boards/", "like": "a board of the same chip family"})
+@friendly
+def new_board(_context: Context, name: str, like: str = DEFAULT_BOARD) -> None:
+    """Make the folder of a board like a known one, and say what to fill in."""
+    from common.new_board import marks
+    from common.new_board import new_board as make_board
+
+    path = make_board(name, like)
+    say(f"{path}: look these up and take the marks away (docs/boards.md):")
+    say("\n".join(f"  {line}" for line in marks(path)))
+    say(f"then: invoke build --board {name} --bench ad")
 
 
 @task(
@@ -978,6 +996,7 @@ namespace = Collection(
     build,
     plan,
     export,
+    new_board,
     flash,
     bench,
     verify,

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-import platform
+import platform as host_platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -44,12 +44,13 @@ def build(
     flash_budget: int | None = None,
     tuning: Tuning | None = None,
     energy: bool = False,
+    platform: str = platformio.OWN_PLATFORM,
 ) -> Firmware:
     """Build the firmware that runs ``model`` as ``benchmark`` on ``board``, below ``build/<board>/<bench>/``.
 
     ``notes`` are kept with it, see `Firmware`. ``dead_channels``: drop channels that change nothing.
     ``optimize``, ``ram_budget``: see `generator.placement.place`. ``flash_budget``, too: bytes the image may take.
-    ``tuning``: None for what the repository holds for this model.
+    ``tuning``: None for what the repository holds for this model. ``platform``: PlatformIO's, that compiles.
     ``energy``: build the image for energy mode, too, from the same code: ``energy/`` in that folder.
 
     The folder's ``firmware.*`` and ``build.json`` change only when everything succeeded.
@@ -59,7 +60,8 @@ def build(
     """
     if runtime not in RUNTIMES:
         raise UserError(f"unknown runtime '{runtime}'; runtimes are: {', '.join(RUNTIMES)}")
-    compiler = platformio.require_compiler()
+    platformio.require_platform(platform)
+    compiler = platformio.require_compiler() if platform == platformio.OWN_PLATFORM else f"PlatformIO {platform}"
     report(f"compiling {model.name}")
     content = read_model(model)
     digest = hashlib.sha256(content).hexdigest()
@@ -77,9 +79,11 @@ def build(
         mode = "energy" if energy_of else "performance"
         folder = build_folder(board.name, benchmark.name, energy=bool(energy_of))
         report(f"rendering sources for {mode} mode")
-        write_project(folder, program, memory, placement, info, board, benchmark, energy=bool(energy_of))
+        write_project(
+            folder, program, memory, placement, info, board, benchmark, energy=bool(energy_of), platform=platform
+        )
         report(f"compiling with PlatformIO for {mode} mode")
-        platformio.run(folder, "--disable-auto-clean")
+        platformio.run(folder, "--disable-auto-clean", platform=platform)
         output = folder / ".pio" / "build" / board.name
         sizes = image_sizes(output / "firmware.elf")
         _check_budget("flash", sizes.flash, flash_budget)
@@ -102,7 +106,7 @@ def build(
             copied_bytes=sizes.copied,
             tools={
                 "firmbench": __version__,
-                "python": platform.python_version(),
+                "python": host_platform.python_version(),
                 "platformio": version("platformio"),
                 "scons": version("scons"),
                 "compiler": compiler,

@@ -12,6 +12,8 @@ from common.errors import UserError
 from common.files import write_atomic
 from common.paths import BUILD
 
+OWN_PLATFORM, ST_PLATFORM = "firmbench", "ststm32"
+PLATFORMS = (OWN_PLATFORM, ST_PLATFORM)
 COMPILER = "arm-none-eabi-gcc"
 OVERFLOW = re.compile(r"region [`'](\w+)' overflowed by (\d+) bytes")
 SHOWN_LINES = 12
@@ -40,8 +42,36 @@ def require_compiler() -> str:
     return answer.stdout.splitlines()[0] if answer.stdout else "unknown"
 
 
-def run(project: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+def user_core() -> Path:
+    """The folder of the user's own PlatformIO, with the platforms that are installed there."""
+    return Path(os.environ.get("PLATFORMIO_CORE_DIR") or "~/.platformio").expanduser()
+
+
+def require_platform(platform: str) -> None:
+    """Check that a PlatformIO platform can be used.
+
+    Raises:
+        UserError: it is not known, or not installed.
+    """
+    if platform not in PLATFORMS:
+        raise UserError(f"unknown platform '{platform}'; platforms are: {', '.join(PLATFORMS)}")
+    manifest = user_core() / "platforms" / platform / "platform.json"
+    if platform != OWN_PLATFORM and not manifest.is_file():
+        raise UserError(
+            f"PlatformIO's platform {platform} is not installed: there is no {manifest}; with a network run:"
+            f" pio pkg install --global --platform {platform}; or build without --platform"
+        )
+
+
+def run(
+    project: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    platform: str = OWN_PLATFORM,
+) -> None:
     """``pio run`` in a project folder, with extra environment variables; keeps what it printed in ``platformio.log``.
+
+    ``platform``: another one than ours is taken from the user's own PlatformIO.
 
     Raises:
         RunError: the image does not fit the board's memories (says by how much), or any other failure, with the end
@@ -51,7 +81,7 @@ def run(project: Path, *arguments: str, environment: Mapping[str, str] | None = 
         **os.environ,
         "PYTHONUNBUFFERED": "1",  # its words and those of the tools it starts come in order
         **(environment or {}),
-        "PLATFORMIO_CORE_DIR": str(BUILD / "pio-core"),
+        "PLATFORMIO_CORE_DIR": str(BUILD / "pio-core" if platform == OWN_PLATFORM else user_core()),
         "PLATFORMIO_WORKSPACE_DIR": str(project / ".pio"),
         "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no",
         "PLATFORMIO_SETTING_CHECK_PLATFORMIO_INTERVAL": "99999",

@@ -18,6 +18,7 @@ from common.paths import FIRMWARE, ROOT
 from generator.flash import MASS_STORAGE, METHODS
 from generator.placement import Placement
 from generator.plan import Plan
+from generator.platformio import OWN_PLATFORM
 from generator.program import Constant, Program, Value, is_constant
 from generator.quantization import Rescale
 
@@ -45,9 +46,12 @@ def write_project(
     benchmark: Benchmark,
     *,
     energy: bool = False,
+    platform: str = OWN_PLATFORM,
 ) -> None:
     """Write ``platformio.ini``, the board manifest and ``gen/`` below ``folder``; unchanged files are not touched."""
-    project = render_project(folder, program, plan, placement, model, board, benchmark, energy=energy)
+    project = render_project(
+        folder, program, plan, placement, model, board, benchmark, energy=energy, platform=platform
+    )
     for path, text in project.items():
         write_if_changed(folder / path, text)
 
@@ -62,6 +66,7 @@ def render_project(
     benchmark: Benchmark,
     *,
     energy: bool = False,
+    platform: str = OWN_PLATFORM,
 ) -> dict[str, str]:
     """Relative path -> text of every generated file. Same arguments, same text. ``energy``: for energy mode."""
     environment = template_environment()
@@ -85,6 +90,7 @@ def render_project(
         "stack_bytes": STACK_BYTES,
         "exported": False,
         "root": root,
+        "platform": platform,
         "gen_from_src": Path(os.path.relpath(folder / "gen", ROOT / "firmware")).as_posix(),
     }
     generated = {

@@ -21,7 +21,10 @@ DETAILS_BYTES = 4096
 
 @dataclass(frozen=True)
 class PluggedPort:
-    """A USB serial port. ``board``: whose debug probe has these USB ids. ``probe``: its firmware, from its drive."""
+    """A USB serial port. ``board``: whose debug probe has these USB ids, and whose drive that label, if it is mounted.
+
+    ``probe``: its firmware, from its drive.
+    """
 
     device: str
     usb_id: str
@@ -92,17 +95,18 @@ def running_table(boards: Iterable[RunningBoard]) -> Table:
 
 
 def _describe(info: ListPortInfo, boards: list[Board]) -> PluggedPort:
-    board = next((board for board in boards if matches(board, info)), None)
+    fitting = [board for board in boards if matches(board, info)]
     number = info.serial_number or ""
     drive = drive_of(number) if number else None
-    if drive is None and board is not None and len([one for one in serial_ports() if matches(board, one)]) == 1:
-        drive = find_drive(board)
+    if drive is None and fitting and len([one for one in serial_ports() if matches(fitting[0], one)]) == 1:
+        drive = next(filter(None, map(find_drive, fitting)), None)
+    labelled = [board for board in fitting if drive is not None and drive.name in board.probe.drive_labels]
     return PluggedPort(
         device=info.device,
         usb_id=f"{info.vid:04x}:{info.pid:04x}",
         serial_number=number,
         description=info.description or "",
-        board=board.title if board else "",
+        board=" or ".join(board.title for board in labelled or fitting),
         drive=str(drive or ""),
         probe=probe_firmware(drive) if drive else "",
     )

@@ -39,7 +39,7 @@ def refused(folder: Path, *words: str, **environment: str) -> str:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["build", "--board", "uno"], "error: unknown board 'uno'; boards are: mps2_an386, nucleo_l4r5zi"),
+        (["build", "--board", "uno"], "error: unknown board 'uno'; boards are: b_l475e_iot01a"),
         (["build", "--bench", "xyz"], "error: unknown benchmark 'xyz'; benchmarks are: ad"),
         (["build", "--runtime", "jit"], "error: unknown runtime 'jit'; runtimes are: aot"),
         (["build", "--model", "absent.tflite"], "error: cannot read model absent.tflite: No such file"),

@@ -30,36 +30,8 @@ env.Replace(
     PROGSUFFIX=".elf",
 )
 
-machine = [
-    f"-mcpu={board.get('build.cpu')}",
-    f"-mfpu={board.get('build.fpu')}",
-    f"-mfloat-abi={board.get('build.float_abi')}",
-    "-mthumb",
-]
+env.SConscript("flags.py", exports="env")
 env.Append(
-    ASFLAGS=machine,
-    CCFLAGS=[
-        *machine,
-        "-O2",
-        "-falign-loops=8",  # a loop that starts in mid-word costs a cycle per iteration
-        "-ffunction-sections",
-        "-fdata-sections",
-        "-ffp-contract=off",  # bit-exact float32: no fused multiply-add
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-    ],
-    CFLAGS=["-std=c11"],
-    LINKFLAGS=[
-        *machine,
-        "-nostartfiles",
-        "--specs=nano.specs",
-        "--specs=nosys.specs",
-        "-Wl,--gc-sections",
-        "-Wl,--fatal-warnings",
-        "-Wl,-Map=$BUILD_DIR/${PROGNAME}.map",
-    ],
-    LIBS=["m"],
     BUILDERS={
         "ElfToBin": Builder(action="$OBJCOPY -O binary $SOURCES $TARGET", suffix=".bin", src_suffix=".elf"),
     },
