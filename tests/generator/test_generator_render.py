@@ -125,7 +125,7 @@ def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="boards are: .*nucleo_l4r5zi"):
+    with pytest.raises(UserError, match=r"boards are: .*nucleo_l4r5zi"):
         load_board("nucleo")
     with pytest.raises(UserError, match="benchmarks are: ad"):
         load_benchmark("zzz")
