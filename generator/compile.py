@@ -9,7 +9,8 @@ from generator.lower import lower
 from generator.ops.conv_2d import COMPACT
 from generator.passes import optimise
 from generator.plan import Plan, check_plan, plan
-from generator.program import Program
+from generator.program import Prime, Program
+from generator.streaming import stream
 from generator.tuning import Tuning, tuned
 from generator.wellformed import check_order
 
@@ -24,12 +25,18 @@ class Compiled:
 
 
 def compile_model(
-    content: bytes, name: str, *, dead_channels: bool = True, compact: bool = False, tuning: Tuning | None = None
+    content: bytes,
+    name: str,
+    *,
+    dead_channels: bool = True,
+    compact: bool = False,
+    tuning: Tuning | None = None,
+    streaming: int | None = None,
 ) -> Compiled:
     """Read, optimise, lower and plan a `.tflite` model. ``name`` is for messages; ``dead_channels`` drops those.
 
     ``compact``: no kernel that needs larger weights than the model's to be faster. ``tuning``: choices that replace
-    rules.
+    rules. ``streaming``: take one step along this axis of the input at a time, see `generator.streaming`.
 
     Raises:
         UserError: the model is damaged, or something of it cannot be compiled.
@@ -38,13 +45,27 @@ def compile_model(
     try:
         check_order(graph)
         optimised = optimise(graph, dead_channels=dead_channels)
-        ready = tuned(optimised.graph, tuning or Tuning())
+        whole, changes = optimised.graph, list(optimised.notes)
+        ready = whole
+        if streaming is not None:
+            ready, notes = stream(whole, streaming)
+            changes += notes
+        ready = tuned(ready, tuning or Tuning())
         program = lower(_compact(ready) if compact else ready)
+        if streaming is not None:
+            program = replace(program, prime=_prime(whole, program, streaming))
         memory = plan(program)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
     check_plan(program, memory)
-    return Compiled(program, memory, optimised.notes)
+    return Compiled(program, memory, tuple(changes))
+
+
+def _prime(whole: Graph, program: Program, axis: int) -> Prime:
+    """As many runs as the model has steps: then nothing depends on what was before them."""
+    source = whole.tensors[whole.inputs[0]]
+    steps = source.shape[axis]
+    return Prime(steps, program.inputs[0].buffer, source.bytes // steps)
 
 
 def _compact(graph: Graph) -> Graph:

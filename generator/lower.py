@@ -4,7 +4,7 @@ import numpy as np
 
 from common.errors import UserError
 from generator.graph import Graph, Operator, Tensor
-from generator.ops import REGISTRY, Alias, Lowered, refusal
+from generator.ops import MODULES, REGISTRY, Alias, Lowered, refusal
 from generator.program import Buffer, Constant, Port, Program, State, Step
 from generator.wellformed import bullets, check_order
 
@@ -80,7 +80,7 @@ def _lowered(graph: Graph, operator: Operator) -> tuple[Lowered, ...] | Alias | 
     if reason is not None:
         return reason
     try:
-        result = REGISTRY[operator.name].lower(graph, operator)
+        result = MODULES[operator.name].lower(graph, operator)
     except ValueError as error:
         return str(error)
     if isinstance(result, Alias):

@@ -52,6 +52,20 @@ class State:
 
 
 @dataclass(frozen=True)
+class Prime:
+    """How states get their values before the first inference: from ``runs`` of the steps from ``first`` on.
+
+    Before each of them the ``bytes`` of ``buffer`` are 0, as the input of the same model that takes all steps of a
+    signal at once is before it has got any.
+    """
+
+    runs: int
+    buffer: str
+    bytes: int
+    first: int = 0
+
+
+@dataclass(frozen=True)
 class Step:
     """One call ``kernel(&parameters, inputs..., outputs..., scratch)``.
 
@@ -122,6 +136,7 @@ class Program:
     outputs: tuple[Port, ...]
     tensors: tuple[Constant, ...] = ()  # constant tensors that steps take as inputs
     states: tuple[State, ...] = ()
+    prime: Prime | None = None
 
     @property
     def constants(self) -> tuple[Constant, ...]:

@@ -18,6 +18,7 @@ ZERO_POINTS = {
     dtype: (np.iinfo(dtype).min, np.iinfo(dtype).max) for dtype in ("int8", "uint8", "int16", "uint16", "int32")
 } | {"int4": (-128, 127), "int64": (-(2**31), 2**31 - 1)}
 INDICES = ("int32", "int64")
+ASSIGNING = ("APPEND_STEP", "ASSIGN_VARIABLE")  # operators that may write a variable
 
 
 def bullets(lines: list[str]) -> str:
@@ -127,7 +128,7 @@ def _check_writes(graph: Graph, operator: Operator, origin: dict[int, str]) -> N
         raise UserError(f"{operator.label} has no output")
     for tensor in (graph.tensors[index] for index in operator.outputs):
         known = origin.setdefault(tensor.index, f"the output of {operator.label}")
-        if known != f"the output of {operator.label}" and not (tensor.variable and operator.name == "ASSIGN_VARIABLE"):
+        if known != f"the output of {operator.label}" and not (tensor.variable and operator.name in ASSIGNING):
             raise UserError(f"{operator.label} writes {tensor.label} {tensor}, which is {known}")
         if 0 in tensor.shape:
             raise UserError(f"{operator.label} writes {tensor.label} {tensor}, which has no elements")

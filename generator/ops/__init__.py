@@ -10,6 +10,7 @@ from typing import Protocol
 
 from generator.graph import Graph, Operator
 from generator.ops import (
+    append_step,
     binary,
     conv_2d,
     depthwise_conv_2d,
@@ -29,7 +30,7 @@ from generator.ops import (
 )
 from generator.ops.lowered import Alias, Lowered
 
-__all__ = ["REGISTRY", "Alias", "Lowered", "OperatorModule", "refusal"]
+__all__ = ["MODULES", "REGISTRY", "Alias", "Lowered", "OperatorModule", "refusal"]
 
 
 class OperatorModule(Protocol):
@@ -111,12 +112,13 @@ REGISTRY: dict[str, OperatorModule] = {
     "UNPACK": movement,
     "ZEROS_LIKE": movement,
 }
+MODULES = {**REGISTRY, "APPEND_STEP": append_step}  # with what passes make, which no model file contains
 SEVERAL_OUTPUTS = ("SPLIT", "SPLIT_V", "UNPACK")
 
 
 def refusal(graph: Graph, operator: Operator) -> str | None:
     """The reason why an operator cannot be compiled, or None."""
-    module = REGISTRY.get(operator.name)
+    module = MODULES.get(operator.name)
     if module is None:
         return "no kernel for this operator"
     if len(operator.outputs) != 1 and operator.name not in SEVERAL_OUTPUTS:

@@ -140,6 +140,12 @@ class HostProgram:
             if state.initial is not None:
                 values = np.asarray(state.initial.values).view(np.uint8)
                 memory[: values.size] = values
+        prime = self.program.prime
+        if prime is not None:
+            for _ in range(prime.runs):
+                self._bytes(prime.buffer, prime.bytes)[:] = 0
+                for call in self._calls[prime.first :]:
+                    call()
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """One inference: an array per model input in, one per model output out, in the model's types and shapes."""
