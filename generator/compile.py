@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from common.errors import UserError
+from generator.front_end import with_front_end
 from generator.graph import Graph
 from generator.importer import parse_graph
 from generator.lower import lower
@@ -32,11 +33,13 @@ def compile_model(
     compact: bool = False,
     tuning: Tuning | None = None,
     streaming: int | None = None,
+    front_end: str = "",
 ) -> Compiled:
     """Read, optimise, lower and plan a `.tflite` model. ``name`` is for messages; ``dead_channels`` drops those.
 
     ``compact``: no kernel that needs larger weights than the model's to be faster. ``tuning``: choices that replace
     rules. ``streaming``: take one step along this axis of the input at a time, see `generator.streaming`.
+    ``front_end``: what makes the steps from samples, see `generator.front_end`.
 
     Raises:
         UserError: the model is damaged, or something of it cannot be compiled.
@@ -54,6 +57,8 @@ def compile_model(
         program = lower(_compact(ready) if compact else ready)
         if streaming is not None:
             program = replace(program, prime=_prime(whole, program, streaming))
+        if front_end:
+            program = with_front_end(program)
         memory = plan(program)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error

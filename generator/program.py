@@ -43,12 +43,14 @@ class Buffer:
 class State:
     """A buffer that keeps its value from one inference to the next.
 
-    Before the first it holds ``initial``, or ``fill`` in every byte without that.
+    Before the first it holds ``initial``, or ``fill`` in every byte without that. A reset to this leaves the first
+    ``kept`` bytes as they are; after power-up those are 0.
     """
 
     buffer: str
     fill: int
     initial: Constant | None = None
+    kept: int = 0
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,8 @@ class HostProgram:
         self._tensors = {constant.name: np.ascontiguousarray(constant.values) for constant in program.tensors}
         self._sizes = {buffer.name: buffer.bytes for buffer in program.buffers}
         self._calls = [self._call(step, dsp) for step in program.steps]
+        for state in program.states:
+            self._bytes(state.buffer, state.kept)[:] = 0
         self.reset()
 
     def _call(self, step: Any, dsp: bool) -> Any:
@@ -135,7 +137,7 @@ class HostProgram:
     def reset(self) -> None:
         """Initial values of the states."""
         for state in self.program.states:
-            memory = self._bytes(state.buffer, self._sizes[state.buffer])
+            memory = self._bytes(state.buffer, self._sizes[state.buffer])[state.kept :]
             memory[:] = state.fill & 0xFF
             if state.initial is not None:
                 values = np.asarray(state.initial.values).view(np.uint8)
