@@ -19,7 +19,9 @@ from common.paths import BENCHMARKS, BUILD, MODELS
 
 ELEMENT_BYTES = {"bool": 1, "float32": 4, "int16": 2, "int32": 4, "int8": 1, "uint8": 1}
 RAW = "raw"  # the input tensors' own bytes
-FORMATS = ("int8", "uint8", "float32", RAW)
+FORMATS = ("int8", "uint8", "int16", "float32", RAW)
+LOG_MEL = "log_mel"
+FRONT_ENDS = (LOG_MEL,)
 MSE = "mse"
 RESULTS = ("values", "truncated", MSE)
 TOP1, AUC = "top1", "auc"
@@ -53,7 +55,9 @@ class Benchmark:
     of rounded; "mse", the mean squared difference between output and float32 input. ``input_range``: lowest and highest
     number of synthetic inputs. ``quality_metric``: what must reach ``quality_target`` in the closed division, "top1" in
     percent or "auc"; None for no target. ``dataset_files``: how many files the official data set has, in each of its
-    versions. ``untrained``: the architecture that ``model`` is made of, empty for a model file.
+    versions. ``streaming``: the axis of the model's input along which it takes one step at a time, None for all of it.
+    ``front_end``: what makes such a step from the samples on the wire, empty for nothing; such a benchmark speaks the
+    streaming command set. ``untrained``: the architecture that ``model`` is made of, empty for a model file.
     """
 
     name: str
@@ -75,6 +79,8 @@ class Benchmark:
     baud: int
     model: Path  # what runs by default
     untrained: str = ""
+    streaming: int | None = None
+    front_end: str = ""
 
     @property
     def input_bytes(self) -> int:
@@ -240,6 +246,8 @@ def _benchmark(
         baud=fields.get("baud", DEFAULT_BAUD),
         model=model,
         untrained=untrained,
+        streaming=fields.get("streaming"),
+        front_end=fields.get("front_end", ""),
     )
 
 
@@ -317,5 +325,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "quality_target": (_is_number, "a number: percent for top1, 0 to 1 for auc"),
     "dataset_files": _SHAPE,
     "baud": _whole(1200, 1_000_000),
+    "streaming": _whole(1, 3),
+    "front_end": _one_of(FRONT_ENDS),
     "model": (_is_text, f"a file below models/ or '{UNTRAINED}' and an architecture"),
 }

@@ -68,7 +68,13 @@ def build(
     if tuning is None:
         tuning = load_tuning(board.name, digest, optimize)
     compiled = compile_model(
-        content, str(model), dead_channels=dead_channels, compact=optimize == "memory", tuning=tuning
+        content,
+        str(model),
+        dead_channels=dead_channels,
+        compact=optimize == "memory",
+        tuning=tuning,
+        streaming=benchmark.streaming,
+        front_end=benchmark.front_end,
     )
     program, memory = compiled.program, compiled.memory
     check_ports(program, benchmark, model)
@@ -129,9 +135,10 @@ def build(
 def check_ports(program: Program, benchmark: Benchmark, model: Path) -> None:
     """Refuse a model whose inputs or outputs are not the benchmark's."""
     misfit = f"{model} does not fit benchmark '{benchmark.name}'"
+    outputs = program.outputs[:-1] if benchmark.front_end else program.outputs  # without the features
     for side, ports, shapes in (
         ("input", program.inputs, [wire.shape for wire in benchmark.inputs]),
-        ("output", program.outputs, benchmark.output_shapes),
+        ("output", outputs, benchmark.output_shapes),
     ):
         if len(ports) != len(shapes):
             wanted = "one" if len(shapes) == 1 else len(shapes)

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from generator.program import Buffer, Port, Program, State, Step
 
-LOG_MEL = "log_mel"
-FRONT_ENDS = (LOG_MEL,)
 SAMPLE_RATE_HZ = 16_000
 LENGTH, HOP = 1024, 512
 BINS = LENGTH // 2 + 1

@@ -24,6 +24,7 @@ from generator.quantization import Rescale
 
 STACK_BYTES = 4096
 VALUES_PER_LINE = 32
+WAKEWORD_SOURCES = ["core/float_decimal.c", "core/format.c", "core/print.c", "core/text.c", "wakeword/*.c"]
 C_TYPES = {
     "bool": "uint8_t",
     "float32": "float",
@@ -82,7 +83,7 @@ def render_project(
         "baud": ENERGY_BAUD if energy else benchmark.baud,
         "bytes_of": {buffer.name: buffer.bytes for buffer in program.buffers},
         "headers": headers,
-        "core_sources": ["core/*.c"],
+        "core_sources": WAKEWORD_SOURCES if benchmark.front_end else ["core/*.c"],
         "kernel_sources": [source for header in headers for source in kernel_sources(header)],
         "placement": placement,
         "in_ram": placement.in_ram,
@@ -104,6 +105,8 @@ def render_project(
         "gen/memory.ld": "memory.ld.j2",
         "platformio.ini": "platformio.ini.j2",
     }
+    if benchmark.front_end:
+        del generated["gen/submitter_implemented.c"]
     files = {path: environment.get_template(template).render(context) for path, template in generated.items()}
     files[f"boards/{board.name}.json"] = json.dumps(board_manifest(board), indent=2) + "\n"
     return files

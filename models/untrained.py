@@ -87,6 +87,13 @@ class Network:
         sums = flat @ weights.reshape(channels, -1).T.astype(np.float64)
         return self._filtered("CONV_2D", x, weights, 0, sums, stride, relu)
 
+    def depthwise_in_time(self, x: Activation, taps: int) -> Activation:
+        """DEPTHWISE_CONV_2D along the rows, padding VALID, multiplier 1, one scale per channel."""
+        weights = self._random.randint(-127, 128, (1, taps, 1, x.numbers.shape[3])).astype(np.int8)
+        columns = sliding_window_view(x.numbers, taps, axis=1)
+        sums = (columns * weights[0, :, 0].T.astype(np.float64)).sum(axis=4)
+        return self._filtered("DEPTHWISE_CONV_2D", x, weights, 3, sums, 1, False, VALID)
+
     def depthwise(self, x: Activation, stride: int = 1) -> Activation:
         """DEPTHWISE_CONV_2D 3x3, multiplier 1, padding SAME, ReLU, one scale per channel."""
         weights = self._random.randint(-127, 128, (1, 3, 3, x.numbers.shape[3])).astype(np.int8)
@@ -95,7 +102,15 @@ class Network:
         return self._filtered("DEPTHWISE_CONV_2D", x, weights, 3, sums, stride, True)
 
     def _filtered(
-        self, name: str, x: Activation, weights: NDArray[np.int8], axis: int, sums: Floats, stride: int, relu: bool
+        self,
+        name: str,
+        x: Activation,
+        weights: NDArray[np.int8],
+        axis: int,
+        sums: Floats,
+        stride: int,
+        relu: bool,
+        padding: int = SAME,
     ) -> Activation:
         """The convolution whose sums of products are ``sums``: each channel shifted and scaled to deviation 1."""
         channels = sums.shape[-1]
@@ -108,7 +123,7 @@ class Network:
         b = self._tensor(TensorSpec(bias.shape, "int32", scales=bias_scales, data=bias))
         real = (sums + bias) * np.array(bias_scales)
         output = self._quantized(np.maximum(real, 0.0) if relu else real, relu)
-        options = {"padding": SAME, "stride_h": stride, "stride_w": stride, "dilation_h": 1, "dilation_w": 1}
+        options = {"padding": padding, "stride_h": stride, "stride_w": stride, "dilation_h": 1, "dilation_w": 1}
         if name == "DEPTHWISE_CONV_2D":
             options["depth_multiplier"] = 1
         self._add(name, [x.tensor, w, b], output, RELU if relu else 0, options)
@@ -214,10 +229,20 @@ def _vww() -> bytes:
     return network.classify(network.pool(x), 2)
 
 
+def _sww() -> bytes:
+    """Four separable convolutions along time, without padding: (taps, channels)."""
+    network = _Network((30, 1, 40), scale=0.94377 / 255, zero_point=-128, seed=4)
+    x = network.input
+    for taps, channels in ((3, 128), (5, 128), (10, 128), (15, 32)):
+        x = network.conv(network.depthwise_in_time(x, taps), channels, (1, 1))
+    return network.classify(network.flatten(x), 3)
+
+
 ARCHITECTURES: dict[str, Callable[[], bytes]] = {
     "ic": partial(_ic, 16),
     "ic02": partial(_ic, 40),
     "kws": _kws,
+    "sww": _sww,
     "vww": _vww,
 }
 

@@ -1,5 +1,4 @@
 // The part of the submitter API that depends on the chip but not on the model.
-#include "format.h"
 #include "internally_implemented.h"
 #include "soc/soc.h"
 #include "submitter_implemented.h"
@@ -30,17 +29,6 @@ void th_timestamp(void) {
 void th_pre(void) {}
 
 void th_post(void) {}
-
-void th_vprintf(const char *format, va_list arguments) {
-    format_write(soc_serial_write, format, arguments);
-}
-
-void th_printf(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    th_vprintf(format, arguments);
-    va_end(arguments);
-}
 
 char th_getchar(void) {
     return soc_serial_read();

@@ -2,6 +2,7 @@
 #ifndef FIRMBENCH_SOC_H
 #define FIRMBENCH_SOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,18 @@ void soc_timestamp_pin_initialize(void);
 
 // Energy mode: pull the timestamp pin low for at least a millisecond. The falling edge is the timestamp.
 void soc_timestamp_pulse(void);
+
+// Lines to instruments. High when idle, but for the processing one.
+typedef enum {
+    SOC_PIN_TIMESTAMP,  // open drain
+    SOC_PIN_PROCESSING, // high while a frame is worked on
+    SOC_PIN_DETECTED,
+} SocPin;
+
+void soc_pins_initialize(void);
+void soc_pin_write(SocPin pin, bool high);
+
+// Low for at least a microsecond; needs the timer.
+void soc_pin_pulse_low(SocPin pin);
 
 #endif

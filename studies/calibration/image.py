@@ -18,7 +18,7 @@ from studies.calibration.cases import CASES, Case, load_cases
 from virtual.elf import load_image
 
 BAUD = 115_200
-CORE_SOURCES = ("core/format.c", "core/float_decimal.c", "core/th_port.c")
+CORE_SOURCES = ("core/format.c", "core/float_decimal.c", "core/print.c", "core/th_port.c")
 SRAM2_DATA = 0xF000  # offset in SRAM2; code lies before it
 SRAM2_HANDLER = 0xFF00
 
