@@ -96,7 +96,8 @@ def _pairs(values: NDArray[np.complex128]) -> NDArray[np.float32]:
 def mel_weights() -> NDArray[np.float64]:
     """float64[513, 40]: the share of each bin in each band."""
     bins = _mel(np.linspace(0, SAMPLE_RATE_HZ / 2, BINS))[:, None]
-    edges = np.linspace(*_mel(np.array([LOW_HZ, HIGH_HZ])), BANDS + 2)
+    lowest, highest = _mel(np.array([LOW_HZ, HIGH_HZ])).tolist()
+    edges = np.linspace(lowest, highest, BANDS + 2)
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     weights = np.maximum(0, np.minimum((bins - low) / (middle - low), (high - bins) / (high - middle)))
     weights[0] = 0.0

@@ -32,6 +32,7 @@ from harness.results import (
 )
 from harness.runner_files import performance_entries, performance_text
 from harness.session import Target, connect, heading, identify
+from harness.wakeword import run_wakeword
 
 ALL = "all"
 
@@ -50,6 +51,8 @@ def run_bench(firmware: Firmware, board: Board, mode: str, options: Options, con
     Raises:
         UserError: no such mode, no device, the wrong device, or it failed during the run.
     """
+    if firmware.benchmark.front_end:
+        return run_wakeword(firmware, board, mode, options, console)
     when = datetime.now()
     runs = [runner(firmware, board, options, console, when) for runner in _runners(mode)]
     path = save_runs(runs, when)

@@ -9,13 +9,13 @@
 
 #define CAPACITY MAX_DB_INPUT_SIZE
 
-static uint8_t buffer[CAPACITY];
+static uint8_t sample_bytes[CAPACITY];
 static int32_t expected; // bytes of the transfer under way
 static int32_t loaded;   // of them, so far: 0 to CAPACITY
 static bool loading;
 
 static int16_t sample(size_t index) {
-    return (int16_t)(uint16_t)(buffer[2 * index] | buffer[2 * index + 1] << 8);
+    return (int16_t)(uint16_t)(sample_bytes[2 * index] | sample_bytes[2 * index + 1] << 8);
 }
 
 void sample_buffer_read(int16_t *samples, size_t count) {
@@ -52,7 +52,7 @@ static void print_bytes(const char *text) {
     int32_t count = shown(text, CAPACITY);
     th_printf("m-buffer-");
     for (int32_t i = 0; i < count; i++)
-        th_printf("%02x%s", (unsigned)buffer[i], i < count - 1 ? "-" : "\r\n");
+        th_printf("%02x%s", (unsigned)sample_bytes[i], i < count - 1 ? "-" : "\r\n");
 }
 
 static void print_samples(const char *text) {
@@ -78,7 +78,7 @@ static void append(const char *digits) {
             return;
         }
         if (loaded < CAPACITY)
-            buffer[loaded++] = (uint8_t)(high * 16 + low);
+            sample_bytes[loaded++] = (uint8_t)(high * 16 + low);
         if (loaded >= expected) {
             loading = false;
             th_printf("m-load-done\r\n");
