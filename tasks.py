@@ -32,6 +32,7 @@ OPTIMIZE_HELP = (
     "what RAM is spent for: latency (kernels and constants are copied there at boot), memory (nothing is) or balanced"
     f" (kernels, and constants that pay) (default {DEFAULT_OPTIMIZE})"
 )
+STREAMING_HELP = "axis of the input that is time: one step of it at a time, all else is kept between inferences"
 NO_DCE_HELP = "keep dead channels: those that are constant or that nobody uses"
 DASK_HELP = "scheduler of a Dask cluster to measure on, tcp://host:8786 (default: this computer's cores)"
 PORT_HELP = (
@@ -61,7 +62,7 @@ def friendly(function: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _choice(bench: str | None, model: str | None) -> Any:
+def _choice(bench: str | None, model: str | None, streaming: str | None = None) -> Any:
     from generator.choice import choose
 
     path = Path(model).expanduser() if model else None
@@ -70,7 +71,8 @@ def _choice(bench: str | None, model: str | None) -> Any:
 
         with console.status(f"converting {path.name}"):
             path = to_tflite(path)
-    choice = choose(bench, path, DEFAULT_BENCH)
+    axis = _count("--streaming", streaming) if streaming else None
+    choice = choose(bench, path, DEFAULT_BENCH, axis)
     if choice.found:
         say(f"{choice.model.name}: {choice.found}")
     return choice
@@ -87,6 +89,7 @@ def _build(
     flash_budget: str | None = None,
     energy: bool | None = None,
     platform: str | None = None,
+    streaming: str | None = None,
 ) -> Any:
     from common.board import load_board
     from generator.build import build as build_firmware
@@ -94,7 +97,7 @@ def _build(
     from generator.report import change_lines, size_table
 
     chosen = load_board(board or DEFAULT_BOARD)
-    choice = _choice(bench, model)
+    choice = _choice(bench, model, streaming)
     benchmark = choice.benchmark
     with console.status("building") as status:
         firmware = build_firmware(
@@ -186,6 +189,7 @@ def _bytes(option: str, text: str | None) -> int | None:
         "flash_budget": "bytes of flash the image may take (default: the board's)",
         "energy": "also the image for energy mode, in energy/ of that folder: timestamps on a pin, 9600 baud",
         "platform": "PlatformIO platform: firmbench, or ststm32 where it is installed (default firmbench)",
+        "streaming": STREAMING_HELP,
     }
 )
 @friendly
@@ -201,9 +205,12 @@ def build(
     flash_budget: str | None = None,
     energy: bool = False,
     platform: str | None = None,
+    streaming: str | None = None,
 ) -> None:
     """Build the firmware: model -> C -> PlatformIO -> build/<board>/<bench>/firmware.elf, .bin, .map."""
-    _build(board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget, energy, platform)
+    _build(
+        board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget, energy, platform, streaming
+    )
 
 
 @task(
@@ -211,6 +218,7 @@ def build(
         "bench": BENCH_HELP,
         "model": MODEL_HELP,
         "no_dce": NO_DCE_HELP,
+        "streaming": STREAMING_HELP,
         "out": "file for the picture (default build/plans/<model>.svg)",
     }
 )
@@ -220,6 +228,7 @@ def plan(
     bench: str | None = None,
     model: str | None = None,
     no_dce: bool = False,
+    streaming: str | None = None,
     out: str | None = None,
 ) -> None:
     """Show where each tensor lies in the tensor arena and when, as a table and a picture. Needs no compiler."""
@@ -229,10 +238,16 @@ def plan(
     from generator.importer import read_model
     from generator.plan_report import plan_summary, plan_svg, plan_table
 
-    choice = _choice(bench, model)
+    choice = _choice(bench, model, streaming)
     name = choice.model.name
     with console.status(f"compiling {name}"):
-        compiled = compile_model(read_model(choice.model), str(choice.model), dead_channels=not no_dce)
+        compiled = compile_model(
+            read_model(choice.model),
+            str(choice.model),
+            dead_channels=not no_dce,
+            streaming=choice.benchmark.streaming,
+            front_end=choice.benchmark.front_end,
+        )
     console.print(plan_table(compiled.program, compiled.memory))
     say(f"{name}: {plan_summary(compiled.program, compiled.memory)}")
     path = Path(out).expanduser() if out else BUILD / "plans" / f"{choice.model.stem}.svg"

@@ -1,12 +1,13 @@
 """What a build is of: which model, as which benchmark."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from common.benchmark import Benchmark, ModelTensor, benchmark_names, describe_model, load_benchmark
+from common.errors import UserError
 from generator.graph import Graph, Tensor
 from generator.importer import read_graph
 from models.untrained import default_model
@@ -24,17 +25,22 @@ class Choice:
     notes: tuple[str, ...] = ()
 
 
-def choose(bench: str | None, model: Path | None, default: str) -> Choice:
+def choose(bench: str | None, model: Path | None, default: str, streaming: int | None = None) -> Choice:
     """The benchmark and model for what the user named.
 
     Without a model: the benchmark's own (``default`` without a name either). With a benchmark's name the model must fit
     it, which the build checks. A model alone: described by the TOML file beside it, if there is one; else it is the one
     benchmark whose input and output it has, not counting those on the data set of another; else a custom benchmark made
-    from its inputs and outputs.
+    from its inputs and outputs. With ``streaming``, an axis of its input, a custom one that takes a step along it at a
+    time.
 
     Raises:
         UserError: unknown benchmark, unreadable model or wrong description.
     """
+    if streaming is not None:
+        if model is None or bench is not None:
+            raise UserError("--streaming goes with --model and without --bench: a benchmark's input is what it is")
+        return _streaming(model, read_graph(model), streaming)
     if model is None:
         benchmark = load_benchmark(bench or default)
         return Choice(benchmark, default_model(benchmark), notes=(UNTRAINED_NOTE,) if benchmark.untrained else ())
@@ -59,6 +65,13 @@ def _custom(model: Path, graph: Graph) -> Choice:
         return Choice(benchmark, model, found, _notes(benchmark, graph))
     found = "raw tensors in, values of all outputs out; a file my_model.toml beside my_model.tflite can say otherwise"
     return Choice(describe_model(model, None, inputs, outputs), model, found)
+
+
+def _streaming(model: Path, graph: Graph, axis: int) -> Choice:
+    inputs, outputs = _tensors(graph, graph.inputs), _tensors(graph, graph.outputs)
+    steps = [replace(tensor, shape=(*tensor.shape[:axis], 1, *tensor.shape[axis + 1 :])) for tensor in inputs]
+    benchmark = replace(describe_model(model, None, steps, outputs), streaming=axis)
+    return Choice(benchmark, model, f"raw tensors in, one step along axis {axis} at a time, values of all outputs out")
 
 
 def _tensors(graph: Graph, indices: Sequence[int]) -> list[Tensor]:

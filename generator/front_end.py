@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import UserError
-from generator.program import Buffer, Port, Program, State, Step
+from generator.program import Buffer, Port, Program, State, Step, Value
 
 SAMPLE_RATE_HZ = 16_000
 LENGTH, HOP = 1024, 512
@@ -22,6 +22,7 @@ LOW_HZ, HIGH_HZ = 0.0, 8000.0
 FLOOR, OFFSET_DB, RANGE_DB = 1e-30, 52.0, 64.0
 # The kernels' integers are 32 * 2^15 times the reference's numbers and the power four times |X|^2.
 WINDOW_SCALE = 1 / (32 * 2**15) / np.sqrt(4 * LENGTH)
+Parameters = dict[str, Value]
 SAMPLES, HISTORY, FRAME, POWER = "samples", "history", "frame", "power"
 
 
@@ -37,29 +38,23 @@ def with_front_end(program: Program) -> Program:
     if program.prime is None or source.dtype != "int8" or source.elements != BANDS or source.quantization is None:
         raise UserError(f"the sound front end gives {BANDS} int8 features a frame, the model takes {source.elements}")
     number = max(step.operator for step in program.steps) + 1
-    steps = tuple(
-        Step(number + k, name, kernel, f"kernels/{kernel}.h", struct, parameters, inputs, outputs)
-        for k, (name, kernel, struct, parameters, inputs, outputs) in enumerate(
-            (
-                (
-                    "FRAME",
-                    "frame_s16",
-                    "FrameS16",
-                    {"hop": HOP, "length": LENGTH, "window": window()},
-                    (SAMPLES, HISTORY),
-                    (FRAME,),
-                ),
-                ("RFFT", "rfft_power_f32", "RfftPower", _twiddles(), (FRAME,), (POWER,)),
-                (
-                    "LOG_MEL",
-                    "log_mel_s8",
-                    "LogMelS8",
-                    _bands(source.quantization.scale, source.quantization.zero_point),
-                    (POWER,),
-                    (source.buffer,),
-                ),
-            )
-        )
+    frame: Parameters = {"hop": HOP, "length": LENGTH, "window": window()}
+    bands = _bands(source.quantization.scale, source.quantization.zero_point)
+    steps = (
+        Step(number, "FRAME", "frame_s16", "kernels/frame_s16.h", "FrameS16", frame, (SAMPLES, HISTORY), (FRAME,)),
+        Step(
+            number + 1,
+            "RFFT",
+            "rfft_power_f32",
+            "kernels/rfft_power_f32.h",
+            "RfftPower",
+            _twiddles(),
+            (FRAME,),
+            (POWER,),
+        ),
+        Step(
+            number + 2, "LOG_MEL", "log_mel_s8", "kernels/log_mel_s8.h", "LogMelS8", bands, (POWER,), (source.buffer,)
+        ),
     )
     kept = 2 * (LENGTH - HOP + 1)
     sizes = {SAMPLES: 2 * HOP, HISTORY: kept, FRAME: 4 * LENGTH, POWER: 4 * BINS}
@@ -81,7 +76,7 @@ def window() -> NDArray[np.float32]:
     return hamming * np.float32(WINDOW_SCALE)
 
 
-def _twiddles() -> dict[str, NDArray[np.float32]]:
+def _twiddles() -> Parameters:
     n, k = np.arange(64)[:, None], np.arange(1, 8)
     return {
         "rotations": _pairs(np.exp(-2j * np.pi * n * k / 512)),
@@ -108,7 +103,7 @@ def _mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(1127 * np.log1p(hertz / 700))
 
 
-def _bands(scale: np.float32, zero_point: int) -> dict[str, NDArray[np.generic] | np.float32 | int]:
+def _bands(scale: np.float32, zero_point: int) -> Parameters:
     weights = mel_weights()
     used = weights > 0
     first, bins = used.argmax(axis=0), used.sum(axis=0)

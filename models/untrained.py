@@ -231,7 +231,7 @@ def _vww() -> bytes:
 
 def _sww() -> bytes:
     """Four separable convolutions along time, without padding: (taps, channels)."""
-    network = _Network((30, 1, 40), scale=0.94377 / 255, zero_point=-128, seed=4)
+    network = Network((30, 1, 40), scale=0.94377 / 255, zero_point=-128, seed=4)
     x = network.input
     for taps, channels in ((3, 128), (5, 128), (10, 128), (15, 32)):
         x = network.conv(network.depthwise_in_time(x, taps), channels, (1, 1))
