@@ -1,7 +1,7 @@
 """The truth about a model's outputs: TensorFlow Lite Micro with its reference kernels (PyPI ``tflite-micro``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,9 @@ class Oracle:
         """Every output, flat, for one array per input of any shape, the right number of elements and its own type."""
         for index, (values, tensor) in enumerate(zip(inputs, self.inputs, strict=True)):
             self._interpreter.set_input(values.reshape(tensor.shape), index)
+        return self._invoke()
+
+    def _invoke(self) -> list[NDArray[Any]]:
         self._interpreter.invoke()
         return [np.array(self._interpreter.get_output(index)).reshape(-1) for index in range(len(self.outputs))]
 
@@ -76,6 +79,30 @@ class Oracle:
         rounded = np.trunc(ratio + np.copysign(0.5, ratio.astype(np.float64)))
         quantized: NDArray[np.int8] = np.clip(rounded + tensor.zero_point, -128, 127).astype(np.int8)
         return quantized
+
+
+class StreamOracle(Oracle):
+    """The same for a model that gets one step along ``axis`` of its one input at a time.
+
+    Each inference sees the last steps, the newest at the end; before the first one they are zero bytes.
+    """
+
+    def __init__(self, model: bytes, axis: int) -> None:
+        """Raises UserError as `Oracle`."""
+        super().__init__(model)
+        (whole,) = self.inputs
+        self._axis = axis
+        self._window = np.zeros(whole.shape, whole.dtype)
+        self.inputs = (replace(whole, shape=(*whole.shape[:axis], 1, *whole.shape[axis + 1 :])),)
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Every output, flat, for the window that ends with this step."""
+        (step,) = inputs
+        newest = step.reshape(self.inputs[0].shape)
+        kept = np.delete(self._window, 0, axis=self._axis)
+        self._window = np.concatenate([kept, newest], axis=self._axis)
+        self._interpreter.set_input(self._window, 0)
+        return self._invoke()
 
 
 def _info(details: dict[str, Any]) -> TensorInfo:

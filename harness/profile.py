@@ -15,6 +15,7 @@ from common.board import Board
 from common.console import say
 from common.errors import UserError
 from common.files import write_atomic
+from harness.classic import require_classic
 from harness.device import Device
 from harness.link import Link
 from harness.ports import VIRTUAL
@@ -106,6 +107,7 @@ def layer_cycles(firmware: Firmware, board: Board) -> tuple[list[tuple[StepInfo,
     Raises:
         UserError: the image does not call its kernels in the order of its description.
     """
+    require_classic(firmware, "counting an inference's cycles")
     machine, port = virtual_port(firmware, board)
     marks = _watch(machine, firmware)
     with Link(port, VIRTUAL, lambda: machine.seconds, machine.situation) as link:
@@ -125,6 +127,7 @@ def profile_run(firmware: Firmware, board: Board) -> Profile:
     from virtual.sampling import function_cycles
     from virtual.timing.uncertainty import code_share, interval_of_share
 
+    require_classic(firmware, "invoke profile")
     machine, port = virtual_port(firmware, board)
     marks = _watch(machine, firmware)
     with Link(port, VIRTUAL, lambda: machine.seconds, machine.situation) as link:

@@ -16,7 +16,8 @@ from common.benchmark import Benchmark, WireTensor
 from common.board import Board
 from common.console import say
 from common.errors import UserError
-from common.oracle import Oracle, TensorInfo
+from common.oracle import Oracle, StreamOracle, TensorInfo
+from harness.classic import require_classic
 from harness.device import Device
 from harness.inputs import in_type, load_inputs, number_range
 from harness.link import Link, SerialLike
@@ -185,10 +186,11 @@ def verify_firmware(
     """
     if count < 1:
         raise UserError(f"--count {count}: at least one input is needed")
+    require_classic(firmware, "invoke verify")
     benchmark = firmware.benchmark
     sent = load_inputs(benchmark, data, count, fewer=True) if data else load_inputs(benchmark, None, WIRE_INPUTS)
     content = firmware.model_file.read_bytes()
-    oracle = Oracle(content)
+    oracle = _oracle(firmware, content)
     comparison = Comparison()
     name = QEMU if board.qemu is not None else VIRTUAL
     with (
@@ -208,7 +210,7 @@ def verify_firmware(
             if number >= by_wire:
                 tensors.write_inputs(values)
             link.ask("infer 1 0", INFER_TIMEOUT_S)
-            fresh = Oracle(content) if firmware.remembers else oracle
+            fresh = _oracle(firmware, content) if firmware.remembers else oracle
             comparison.check(f"output for {item.name}", tensors.read_outputs(), fresh.run(values))
             if number == 0:
                 instructions = count_instructions(device, firmware.macs, instructions_per_second)
@@ -220,7 +222,7 @@ def verify_firmware(
             tensors.write_inputs(values)
             link.ask(f"infer {length} 0", INFER_TIMEOUT_S)
             what = f"output for input {number} (seed {seed})" + (f" after {length} inferences" if length > 1 else "")
-            fresh = Oracle(content) if firmware.remembers else oracle
+            fresh = _oracle(firmware, content) if firmware.remembers else oracle
             *_, wanted = (fresh.run(values) for _ in range(length))
             comparison.check(what, tensors.read_outputs(), wanted)
     given = f"{sent.description}, " if data else ""
@@ -232,6 +234,11 @@ def verify_firmware(
         console,
     )
     return instructions
+
+
+def _oracle(firmware: Firmware, content: bytes) -> Oracle:
+    axis = firmware.benchmark.streaming
+    return Oracle(content) if axis is None else StreamOracle(content, axis)
 
 
 def _tensor_range(benchmark: Benchmark, wire: WireTensor, tensor: TensorInfo) -> tuple[float, float]:
