@@ -1,4 +1,5 @@
-// For tests of firmware/wakeword: the serial port is stdin and stdout, pins are traced, and the model tells what it got.
+// For tests of firmware/wakeword: the serial port is stdin and stdout, pins are traced, and the model tells what it
+// got.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
