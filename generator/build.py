@@ -16,6 +16,7 @@ from common.benchmark import ELEMENT_BYTES, MSE, Benchmark
 from common.board import Board
 from common.errors import UserError
 from common.files import sha256, write_atomic
+from common.paths import FIRMWARE
 from generator import platformio
 from generator.compile import compile_model
 from generator.importer import read_model
@@ -60,6 +61,8 @@ def build(
     """
     if runtime not in RUNTIMES:
         raise UserError(f"unknown runtime '{runtime}'; runtimes are: {', '.join(RUNTIMES)}")
+    if benchmark.front_end:
+        _check_wakeword(board, benchmark, energy)
     platformio.require_platform(platform)
     compiler = platformio.require_compiler() if platform == platformio.OWN_PLATFORM else f"PlatformIO {platform}"
     report(f"compiling {model.name}")
@@ -130,6 +133,15 @@ def build(
     if energy:
         save_firmware(image(firmware.elf_sha256))
     return firmware
+
+
+def _check_wakeword(board: Board, benchmark: Benchmark, energy: bool) -> None:
+    if not (FIRMWARE / "soc" / board.soc / "pins.c").is_file():
+        raise UserError(
+            f"benchmark '{benchmark.name}' needs pins for instruments, which {board.title} has not got here"
+        )
+    if energy:
+        raise UserError(f"there is no energy-mode image of benchmark '{benchmark.name}'; leave out --energy")
 
 
 def check_ports(program: Program, benchmark: Benchmark, model: Path) -> None:
