@@ -11,7 +11,7 @@ from generator.ops.conv_2d import COMPACT
 from generator.passes import optimise
 from generator.plan import Plan, check_plan, plan
 from generator.program import Prime, Program
-from generator.streaming import stream
+from generator.streaming import connect_pixels, stream
 from generator.tuning import Tuning, tuned
 from generator.wellformed import check_order
 
@@ -52,6 +52,7 @@ def compile_model(
         ready = whole
         if streaming is not None:
             ready, notes = stream(whole, streaming)
+            ready = connect_pixels(ready)
             changes += notes
         ready = tuned(ready, tuning or Tuning())
         program = lower(_compact(ready) if compact else ready)

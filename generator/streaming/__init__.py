@@ -7,6 +7,7 @@ or, for the first layers that are not of this kind, all of them.
 """
 
 from generator.streaming.operators import APPEND
+from generator.streaming.pixels import connect_pixels
 from generator.streaming.rewrite import stream
 
-__all__ = ["APPEND", "stream"]
+__all__ = ["APPEND", "connect_pixels", "stream"]
