@@ -208,9 +208,7 @@ def build(
     streaming: str | None = None,
 ) -> None:
     """Build the firmware: model -> C -> PlatformIO -> build/<board>/<bench>/firmware.elf, .bin, .map."""
-    _build(
-        board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget, energy, platform, streaming
-    )
+    _build(board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget, energy, platform, streaming)
 
 
 @task(
