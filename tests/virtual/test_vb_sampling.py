@@ -35,7 +35,7 @@ int main(void) {
 def test_shares_follow_the_cycles(boot: Boot) -> None:
     board = boot("sampled", text=TEXT)
     found = function_cycles(board, lambda: False, lambda: True)
-    lean, rich = 30_000 * 3, 30_000 * 9
+    lean, rich = 30_000 * 3, 30_000 * 8  # dividing a number by itself takes five cycles
     assert found.cycles["lean"] == pytest.approx(lean, rel=0.02)
     assert found.cycles["rich"] == pytest.approx(rich, rel=0.02)
     assert next(iter(found.cycles)) == "rich"
