@@ -13,6 +13,7 @@ from common.files import sha256, write_atomic, write_if_changed
 from common.paths import BUILD, ROOT
 from generator import platformio
 from generator.placement import Placement
+from generator.platformio import OWN_PLATFORM
 from generator.render import STACK_BYTES, board_manifest, template_environment
 from studies.calibration.cases import CASES, Case, load_cases
 from virtual.elf import load_image
@@ -97,6 +98,7 @@ def _render(folder: Path, board: Board, cases: tuple[Case, ...]) -> dict[str, st
         "stack_bytes": STACK_BYTES,
         "root": root,
         "gen_from_src": gen,
+        "platform": OWN_PLATFORM,
         "core_sources": CORE_SOURCES,
         "kernel_sources": [f"{gen}/cases.S"],
     }
