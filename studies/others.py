@@ -92,9 +92,10 @@ def measure_others(board: Board, console: Console) -> list[Measurement]:
 
 
 def others_table(results: Sequence[Measurement], board: Board) -> Table:
-    table = Table(title=f"other networks, random weights, on {board.title}, modelled")
+    title = f"other networks, random weights, on {board.title}, modelled"
+    table = Table(title=title, box=None, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for index, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="right" if index else "left")
+        table.add_column(heading, justify="right" if index else "left", no_wrap=True)
     for row in others_rows(results, board):
         table.add_row(*row)
     return table
