@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from common.board import Board
+from common.board import Board, SerialPins
 from tests.virtual.conftest import Boot, Build, numbers, run_until_idle
 from virtual import StopReason, VirtualBoard
 
@@ -64,9 +64,12 @@ def test_circular_dma_and_idle_line(boot: Boot) -> None:
     assert listen(board, 28) == b"ABCDEFGHIJKLMNOPQRSTUVWXYZ21"
 
 
+PINS = SerialPins("D8", "D9", 7)  # of USART3
+
+
 @pytest.mark.parametrize("flags", [(), ("-DOVER8",)])
 def test_another_serial_port_with_fifos(build: Build, nucleo: Board, flags: tuple[str, ...]) -> None:
-    board = VirtualBoard(build("fifo_uart", *flags), dataclasses.replace(nucleo, serial="usart3"))
+    board = VirtualBoard(build("fifo_uart", *flags), dataclasses.replace(nucleo, serial="usart3", serial_pins=PINS))
     board.run(100_000)
     assert board.baud == pytest.approx(115_200, rel=0.01)
     for text in (b"x", b"123456", b"a longer text than the eight bytes of a FIFO"):

@@ -52,6 +52,7 @@ class Emitter:
     def begin_block(self) -> None:
         self._values: dict[str, Lazy] = {}
         self._dirty: set[str] = set()
+        self._outer: set[str] = set()  # changed before the condition that holds here
         self._compared: tuple[Value, Value] | None = None
 
     # -- text -----------------------------------------------------------------------------------------------------
@@ -155,7 +156,7 @@ class Emitter:
 
     def flush(self) -> None:
         """Write what has changed to the state."""
-        for name in sorted(self._dirty):
+        for name in sorted(self._dirty | self._outer):
             value = self.read(name)
             if name in BITS:
                 value = self.cast("zext", value, "i1", "i32")
@@ -186,6 +187,7 @@ class Emitter:
             self.lines = lines
             del lines[length:]
             self._values, self._dirty, self._compared, self.label = values, dirty, compared, label
+            self._outer = set()
             raise
 
     # -- flags ----------------------------------------------------------------------------------------------------
@@ -266,7 +268,7 @@ class Emitter:
         dirty_before = set(self._dirty)
         from_label = self.label
         self.lines = []
-        self._dirty = set()
+        self._outer, self._dirty = dirty_before, set()
         self.start(yes)
         yield
         changed = sorted(self._dirty)
@@ -279,7 +281,7 @@ class Emitter:
         self.branch(condition, yes, merge)
         self.lines += inside
         self.start(merge)
-        self._dirty = dirty_before
+        self._outer, self._dirty = set(), dirty_before
         for name in changed:
             kind = "i1" if name in BITS else "i32"
             self.write(name, self.op(f"phi {kind} [ {new[name]}, %{last} ], [ {old[name]}, %{from_label} ]"))
