@@ -1,6 +1,6 @@
 // The user button (PC13) by EXTI, both edges, and TIM7 every millisecond; PB14 follows the button.
-#include "device.h"
 #include "chip.h"
+#include "device.h"
 
 static volatile uint32_t edges, pressed_ms, milliseconds;
 

@@ -1,7 +1,7 @@
 // Settings in flash: unlocks, erases the last page of bank 2, programs double words, reads them back, provokes the
 // errors that the status register has bits for. Prints one line per step.
-#include "device.h"
 #include "chip.h"
+#include "device.h"
 
 #define PAGE 0x081FF000u
 #define WORD(address) (*(volatile uint32_t *)(address))

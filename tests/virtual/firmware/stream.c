@@ -1,6 +1,6 @@
 // SIZE bytes, i % 251 for byte i, by DMA at BAUD while the core sleeps; with AGAIN set, over and over.
-#include "device.h"
 #include "chip.h"
+#include "device.h"
 
 static uint8_t bytes[SIZE];
 

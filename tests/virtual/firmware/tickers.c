@@ -1,7 +1,7 @@
 // Timekeeping in the manner of a portable operating system: a free-running microsecond ticker on TIM5 whose compare
 // interrupt is the next event, a low-power ticker on LPTIM1 from LSE, a calendar from the same crystal.
-#include "device.h"
 #include "chip.h"
+#include "device.h"
 
 static volatile uint32_t fired, low_power_fired;
 
