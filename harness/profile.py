@@ -161,7 +161,7 @@ def profile_run(firmware: Firmware, board: Board) -> Profile:
         sampled.cycles,
         stalls,
         _stack_used(machine, bottom, painted),
-        interval_of_share(code_share(stalls, total)).worst_percent,
+        interval_of_share(code_share(stalls, total), board.mcu).worst_percent,
         meters[-1].joules() * 1e6 if meters else None,
         model.volts if model else 0.0,
         model.error_percent if model else 0.0,
