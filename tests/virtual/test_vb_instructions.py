@@ -124,14 +124,20 @@ def unpredictable(halfwords: list[int]) -> bool:
     if len(halfwords) == 1:
         half = halfwords[0]
         to_pc = half >> 10 == 0x11 and (half & 0x87 == 0x87 or half >> 3 & 15 == 15)
-        return to_pc or half & 0xFF07 == 0x4700 or half & 0xFF00 == 0x4700 or half >> 4 in {0xBFF, 0xBFE, 0xBF1}
+        to_sp = half >> 8 in {0x44, 0x46} and half & 0x87 == 0x85  # Unicorn keeps the two lowest bits
+        hint = half >> 4 in {0xBFF, 0xBFE, 0xBF1} or half in {0xBF20, 0xBF30, 0xBF40}
+        return to_pc or to_sp or half & 0xFF00 == 0x4700 or hint
     high, low = halfwords
     fields = {high & 15, low & 15, low >> 8 & 15} if high >> 8 != 0xEE else {low >> 12}
     if high >> 9 == 0x76 and high >> 8 == 0xEC:
         fields = {high & 15, low >> 12} | ({15} if low & 0x2F == 0x2F else set())
     if high >> 8 == 0xFB:
         fields |= {low >> 12}
-    return bool(fields & {13, 15})
+    one_operand = high & 0xFFD0 == 0xFA90 and low & 0xF080 == 0xF080  # REV and its kin, CLZ name it twice
+    halves = high & 0xFF70 == 0xF320 and low & 0xF0C0 == 0 and low & 0x30  # SSAT16, USAT16
+    to_zero = high & 0xFFBF == 0xEEB5 and low & 0x2F  # VCMP
+    to_fixed = high & 0xFFBA == 0xEEBA and low & 0xC0 == 0x40 and ((low & 15) << 1 | low >> 5 & 1) > 16  # VCVT
+    return bool(fields & {13, 15} or (one_operand and high & 15 != low & 15) or halves or to_zero or to_fixed)
 
 
 @pytest.mark.parametrize("name", CLASSES)
