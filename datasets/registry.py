@@ -6,26 +6,12 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.paths import BUILD, ROOT
+from common.sources import Source
 
 REGISTRY = ROOT / "datasets" / "registry.toml"
 HOME = BUILD / "datasets"
 LIST = "y_labels.csv"
 SUMS = "SHA256SUMS"  # of what was taken on trust, beside the files
-
-_RAW = "https://raw.githubusercontent.com"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A folder in a public GitHub repository."""
-
-    repository: str  # "owner/name"
-    commit: str
-    path: str
-
-    @property
-    def url(self) -> str:
-        return f"{_RAW}/{self.repository}/{self.commit}/{self.path}"
 
 
 @dataclass(frozen=True)

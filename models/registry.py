@@ -19,32 +19,19 @@ from typing import Any
 from common.errors import UserError
 from common.files import sha256
 from common.paths import BUILD, MODELS, ROOT
+from common.sources import Source
 
 CACHE = BUILD / "models"
 DATA_VARIABLE = "FIRMBENCH_DATA"  # a folder with a folder `models` in it
 MIRROR_VARIABLE = "FIRMBENCH_MIRROR"  # the URL of a folder that holds the files by their names
 KINDS = ("int8", "float", "keras", "archive")
 
-_RAW = "https://raw.githubusercontent.com"
 _TIMEOUT_SECONDS = 30
 _PIECE_BYTES = 1 << 18
 _PART = ".part"
 _ROOM_BYTES = 1 << 24  # left on the disk after a download
 
 Progress = Callable[[int, int], None]  # bytes that are there, of all
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file in a public GitHub repository."""
-
-    repository: str  # "owner/name"
-    commit: str
-    path: str
-
-    @property
-    def url(self) -> str:
-        return f"{_RAW}/{self.repository}/{self.commit}/{self.path}"
 
 
 @dataclass(frozen=True)

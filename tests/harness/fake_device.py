@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pytest
+
 CHARACTER_S = 1e-5  # about 10 bits at 921600 baud
 
 
@@ -290,3 +292,17 @@ def tcp_device(device: FakeDevice) -> Iterator[str]:
         listener.close()
         os.close(stop_read)
         os.close(stop_write)
+
+
+def interrupt_read(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Have the user press Ctrl-C in this read of a simulated port, counted from 1."""
+    read, left = FakeSerial.read, number
+
+    def interrupted(port: FakeSerial, size: int = 1, /) -> bytes:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+        return read(port, size)
+
+    monkeypatch.setattr(FakeSerial, "read", interrupted)

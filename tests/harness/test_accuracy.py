@@ -21,7 +21,7 @@ from common.errors import UserError
 from harness import Options, run_bench, session, worker
 from harness.link import SerialLike
 from harness.ports import PortChoice
-from tests.harness.fake_device import FakeDevice, FakeSerial, Faults, pty_device
+from tests.harness.fake_device import FakeDevice, FakeSerial, Faults, interrupt_read, pty_device
 from tests.harness.labelled import write_ad
 from tests.harness.test_harness_run import FakeBoard, fake_virtual_serial
 
@@ -256,16 +256,7 @@ def test_ctrl_c_at_any_moment(
     monkeypatch: pytest.MonkeyPatch,
     reads: int,
 ) -> None:
-    read, left = FakeSerial.read, reads
-
-    def interrupted(port: FakeSerial, size: int = 1, /) -> bytes:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise KeyboardInterrupt
-        return read(port, size)
-
-    monkeypatch.setattr(FakeSerial, "read", interrupted)
+    interrupt_read(monkeypatch, reads)
     with pytest.raises(KeyboardInterrupt):
         run(firmware, board, console, data=data)
     done = devices.inferences

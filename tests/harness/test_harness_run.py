@@ -16,7 +16,7 @@ from common.errors import UserError
 from harness import Options, ports, run_bench
 from harness.answers import DeviceError
 from harness.link import LinkError
-from tests.harness.fake_device import FakeDevice, FakeSerial, Faults, pty_device
+from tests.harness.fake_device import FakeDevice, FakeSerial, Faults, interrupt_read, pty_device
 from virtual.timing import uncertainty
 
 
@@ -24,7 +24,7 @@ class FakeBoard:
     """Stands in for the virtual board: counts time with the fake's simulated clock."""
 
     def __init__(self, elf: Path, board: Board, *, timing: bool = True) -> None:
-        self.elf = elf
+        self.elf, self.board = elf, board
         self.device = FakeDevice(FakeBoard.faults, (2_210.5,))
         self.port: FakeSerial | None = None
         self.instructions = 123_456_789
@@ -202,16 +202,7 @@ def test_ctrl_c_passes_through_after_the_port_is_closed(
 ) -> None:
     path = bench(**arguments | {"quick": True})
     before = path.read_bytes()
-    read, left = FakeSerial.read, reads
-
-    def interrupted(port: FakeSerial, size: int = 1, /) -> bytes:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise KeyboardInterrupt
-        return read(port, size)
-
-    monkeypatch.setattr(FakeSerial, "read", interrupted)
+    interrupt_read(monkeypatch, reads)
     with pytest.raises(KeyboardInterrupt):
         bench(**arguments | {"quick": True})
     assert path.read_bytes() == before

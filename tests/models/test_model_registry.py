@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from common import sources
 from common.errors import UserError
+from common.sources import Source
 from models import registry
-from models.registry import Model, Source
+from models.registry import Model
 from tests.reference import reference_data
 
 CONTENT = b"a model file of forty-two bytes, more or less"
@@ -69,7 +71,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             return super().translate_path(path.removeprefix("http://models.invalid"))
 
     with serving(Handler) as address:
-        monkeypatch.setattr(registry, "_RAW", address)
+        monkeypatch.setattr(sources, "RAW", address)
         yield file
 
 
@@ -92,7 +94,7 @@ def ranges(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             pass
 
     with serving(Handler) as address:
-        monkeypatch.setattr(registry, "_RAW", address)
+        monkeypatch.setattr(sources, "RAW", address)
         yield asked
 
 
@@ -214,8 +216,8 @@ def test_ranges_are_used_where_the_server_knows_them(cache: Path, ranges: list[s
 
 def test_mirror_by_option_and_environment(cache: Path, server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server.write_bytes(CONTENT)
-    base = f"{registry._RAW}/owner/name/abc123/models/"
-    monkeypatch.setattr(registry, "_RAW", "http://127.0.0.1:9")
+    base = f"{sources.RAW}/owner/name/abc123/models/"
+    monkeypatch.setattr(sources, "RAW", "http://127.0.0.1:9")
     assert registry.fetch("remote", mirror=base).read_bytes() == CONTENT
     (cache / "remote.tflite").unlink()
     monkeypatch.setenv(registry.MIRROR_VARIABLE, base)
@@ -225,9 +227,9 @@ def test_mirror_by_option_and_environment(cache: Path, server: Path, monkeypatch
 def test_proxy_of_the_environment_is_used(cache: Path, server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The web server gets the whole address as its path, which as a proxy it would; here it has no such file."""
     server.write_bytes(CONTENT)
-    monkeypatch.setenv("http_proxy", registry._RAW)
+    monkeypatch.setenv("http_proxy", sources.RAW)
     monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.setattr(registry, "_RAW", "http://models.invalid")
+    monkeypatch.setattr(sources, "RAW", "http://models.invalid")
     assert registry.fetch("remote").read_bytes() == CONTENT
 
 
@@ -252,7 +254,7 @@ def test_missing_remote_file(cache: Path, server: Path) -> None:
 
 
 def test_offline(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_RAW", "http://127.0.0.1:9")  # the discard port: nobody listens
+    monkeypatch.setattr(sources, "RAW", "http://127.0.0.1:9")  # the discard port: nobody listens
     with pytest.raises(
         UserError, match=r"cannot download http://127\.0\.0\.1:9/owner/name/abc123/models/remote\.tflite"
     ):
