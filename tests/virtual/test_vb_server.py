@@ -196,12 +196,14 @@ def let_go(server: BoardServer) -> None:
 
 
 def wait_for_choke(server: BoardServer) -> float:
-    """Wait until nobody takes what the board sends; returns the virtual time that now stands still."""
-    while not ask(server, "status")["state"].startswith("waits for a reader"):
-        time.sleep(0.05)
-    stopped = server.machine.seconds
-    time.sleep(0.1)
-    assert server.machine.seconds == stopped
+    """Wait until nobody takes what the board sends; returns the virtual time that now stands still.
+
+    The board may wait for a moment before that, while the kernel moves bytes from its side of the connection to ours.
+    """
+    stopped = -1.0
+    while not ask(server, "status")["state"].startswith("waits for a reader") or server.machine.seconds != stopped:
+        stopped = server.machine.seconds
+        time.sleep(0.2)
     return stopped
 
 
