@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from common.errors import UserError
 from harness.answers import DeviceError
@@ -21,6 +22,8 @@ PROBE_SECONDS = 60.0  # what one inference may take when nothing is known yet
 STOPPED_SECONDS = 2.0
 CLOCK_TOLERANCE = 0.02
 CLOCK_TOLERANCE_S = 0.1
+
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True)
@@ -144,26 +147,18 @@ def measure(
     began = device.link.seconds
     progress(Step(0, rules.windows, 1, 0.0))
     device.load(inputs[0].data)
-    latency_us = _probe(device)
+    latency = _probe(device)
     windows: list[Window] = []
     for number, item in enumerate(inputs[: rules.windows], 1):
         if number > 1:
             device.load(item.data)
-        iterations = max(rules.iterations, math.ceil(rules.seconds * 1e6 * MARGIN / latency_us))
-        for _ in range(ATTEMPTS):
-            expected = (iterations + WARMUP) * latency_us / 1e6
-            progress(Step(number, rules.windows, iterations, expected))
+
+        def run(iterations: int, expected: float) -> tuple[float, InferResult]:
             result = device.infer(iterations, WARMUP, expected)
-            _check_count(result, result_count)
-            latency_us = max(result.elapsed_us, 1) / iterations
-            if result.elapsed_us >= rules.seconds * 1e6:
-                break
-            iterations = max(iterations + 1, math.ceil(rules.seconds * 1e6 * MARGIN / latency_us))
-        else:
-            raise DeviceError(
-                f"window {number} stayed shorter than {rules.seconds:.0f} s in {ATTEMPTS} attempts; "
-                "the device's timestamps are not steady"
-            )
+            check_count(result.results, result_count)
+            return result.elapsed_us / 1e6, result
+
+        result, latency = long_enough(number, rules, latency, run, progress, "timestamps are")
         windows.append(
             Window(
                 item.name,
@@ -178,13 +173,45 @@ def measure(
     return PerformanceResult(tuple(windows), timing, quick, device.link.seconds - began)
 
 
+def long_enough(
+    number: int,
+    rules: WindowRules,
+    latency: float,
+    run: Callable[[int, float], tuple[float, Outcome]],
+    progress: Callable[[Step], None],
+    unsteady: str,
+) -> tuple[Outcome, float]:
+    """Window ``number``, repeated with more iterations until it lasts as long as ``rules`` ask for.
+
+    ``latency``: expected, seconds. ``run``: of iterations and the expected seconds; gives the seconds it took and its
+    outcome. Returns the outcome of the last run and its latency.
+
+    Raises:
+        DeviceError: the window stays too short. ``unsteady``: what of the device is not steady then.
+    """
+    iterations = rules.iterations
+    for _ in range(ATTEMPTS):
+        iterations = max(iterations, math.ceil(rules.seconds * MARGIN / latency))
+        expected = (iterations + WARMUP) * latency
+        progress(Step(number, rules.windows, iterations, expected))
+        seconds, outcome = run(iterations, expected)
+        latency = max(seconds, 1e-6) / iterations
+        if seconds >= rules.seconds:
+            return outcome, latency
+        iterations += 1
+    raise DeviceError(
+        f"window {number} stayed shorter than {rules.seconds:.0f} s in {ATTEMPTS} attempts; "
+        f"the device's {unsteady} not steady"
+    )
+
+
 def _probe(device: Device) -> float:
-    """Microseconds of one inference, from a run long enough for a coarse counter."""
+    """Seconds of one inference, from a run long enough for a coarse counter."""
     iterations, expected = 1, PROBE_SECONDS
     while True:
         result = device.infer(iterations, 1, expected)
         if result.elapsed_us >= PROBE_US:
-            return result.elapsed_us / iterations
+            return result.elapsed_us / 1e6 / iterations
         if result.command_seconds > STOPPED_SECONDS and result.elapsed_us * 2 < PROBE_US:
             raise DeviceError(
                 f"the device's timestamps advanced by {result.elapsed_us} us "
@@ -196,9 +223,10 @@ def _probe(device: Device) -> float:
         expected = STOPPED_SECONDS + 20 * result.command_seconds
 
 
-def _check_count(result: InferResult, result_count: int) -> None:
-    if len(result.results) != result_count:
+def check_count(results: Sequence[float], expected: int) -> None:
+    """Raises: DeviceError: an inference does not report ``expected`` results."""
+    if len(results) != expected:
         raise DeviceError(
-            f"the device reports {len(result.results)} results per inference, this benchmark has {result_count}; "
+            f"the device reports {len(results)} results per inference, this benchmark has {expected}; "
             "flash the benchmark's own firmware"
         )

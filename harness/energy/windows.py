@@ -1,6 +1,5 @@
 """The windows of an energy run: inferences between two pulses of the device, and what the monitor saw meanwhile."""
 
-import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from harness.answers import DeviceError
 from harness.dataset import Input
 from harness.device import Device
 from harness.energy.recording import Monitor, Span
-from harness.performance import ATTEMPTS, MARGIN, SUBMISSION, WARMUP, Step, WindowRules
+from harness.performance import SUBMISSION, WARMUP, Step, WindowRules, check_count, long_enough
 
 EDGE_TIMEOUT_S = 10.0  # host seconds in which a monitor must deliver what it saw
 PROBE_S = 0.05
@@ -93,21 +92,13 @@ def measure_energy(
     for number, item in enumerate(inputs[: rules.windows], 1):
         if number > 1:
             device.load(item.data)
-        for _ in range(ATTEMPTS):
-            iterations = max(rules.iterations, math.ceil(rules.seconds * MARGIN / latency))
-            expected = (iterations + WARMUP) * latency
-            progress(Step(number, rules.windows, iterations, expected))
+
+        def run(iterations: int, expected: float) -> tuple[float, tuple[int, Span, tuple[float, ...]]]:
             span, results = _window(device, monitor, iterations, WARMUP, expected)
-            if len(results) != result_count:
-                raise DeviceError(f"the device reports {len(results)} results per inference, not {result_count}")
-            latency = span.seconds / iterations
-            if span.seconds >= rules.seconds:
-                break
-        else:
-            raise DeviceError(
-                f"window {number} stayed shorter than {rules.seconds:.0f} s in {ATTEMPTS} attempts; the time between "
-                "the device's pulses is not steady"
-            )
+            check_count(results, result_count)
+            return span.seconds, (iterations, span, results)
+
+        (iterations, span, results), latency = long_enough(number, rules, latency, run, progress, "pulses are")
         windows.append(EnergyWindow(item.name, iterations, WARMUP, span, results))
     return EnergyResult(tuple(windows), monitor.name, monitor.volts, timing)
 
