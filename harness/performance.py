@@ -129,12 +129,13 @@ def measure(
     quick: bool,
     result_count: int,
     rules: WindowRules = SUBMISSION,
+    load: Callable[[Device, bytes], None] = Device.load,
     progress: Callable[[Step], None] = lambda step: None,
 ) -> PerformanceResult:
     """Time one window per input, or a single short one if ``quick``.
 
     The iteration count is found by a probe, and raised when a window came out short. ``result_count``: how many
-    numbers an inference must report.
+    numbers an inference must report. ``load``: fills the device's input buffer.
 
     Raises:
         UserError: fewer inputs than windows.
@@ -146,12 +147,12 @@ def measure(
         raise UserError(f"{rules.windows} inputs are needed, there are {len(inputs)}; add inputs")
     began = device.link.seconds
     progress(Step(0, rules.windows, 1, 0.0))
-    device.load(inputs[0].data)
+    load(device, inputs[0].data)
     latency = _probe(device)
     windows: list[Window] = []
     for number, item in enumerate(inputs[: rules.windows], 1):
         if number > 1:
-            device.load(item.data)
+            load(device, item.data)
 
         def run(iterations: int, expected: float) -> tuple[float, InferResult]:
             result = device.infer(iterations, WARMUP, expected)

@@ -32,6 +32,7 @@ from harness.results import (
 )
 from harness.runner_files import performance_entries, performance_text
 from harness.session import Target, connect, heading, identify
+from harness.virtual_port import Loader
 from harness.wakeword import run_wakeword
 
 ALL = "all"
@@ -85,6 +86,7 @@ def run_performance(firmware: Firmware, board: Board, options: Options, console:
                     quick=options.quick,
                     result_count=benchmark.result_count,
                     rules=rules,
+                    load=Loader(connection.virtual, all_by_wire=options.full),
                     progress=progress,
                 )
         except UserError:

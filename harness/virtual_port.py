@@ -36,6 +36,23 @@ def put_input(machine: "VirtualBoard", device: Device, data: bytes) -> None:
     device.send_rest(data, known)
 
 
+class Loader:
+    """Fills a device's input buffer: over the wire, which is slow in a virtual board, so only its first goes so."""
+
+    def __init__(self, machine: "VirtualBoard | None", *, all_by_wire: bool = False) -> None:
+        self._machine = machine
+        self._all_by_wire = all_by_wire
+        self._loaded = False
+
+    def __call__(self, device: Device, data: bytes) -> None:
+        """Raises: UserError: as `Device.load` and `put_input`."""
+        if self._machine is None or self._all_by_wire or not self._loaded:
+            device.load(data)
+        else:
+            put_input(self._machine, device, data)
+        self._loaded = True
+
+
 def virtual_port(firmware: Image, board: Board, *, timing: bool = True) -> "tuple[VirtualBoard, VirtualSerial]":
     """A virtual board that holds the image, and its serial port at the firmware's baud rate.
 

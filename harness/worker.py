@@ -23,7 +23,7 @@ from harness.link import LinkError
 from harness.ports import PortChoice, find_port
 from harness.results import VirtualHost
 from harness.session import Connection, Target, connect, identify
-from harness.virtual_port import put_input
+from harness.virtual_port import Loader
 
 TRIES = 4  # of one input
 REOPEN_SECONDS = 10.0  # a board's USB is away for a second or two when its probe starts anew
@@ -72,7 +72,7 @@ class Worker:
         self.target = target
         self.choice = choice
         self.transcript = ""
-        self._loaded = False
+        self._load: Callable[[Device, bytes], None] = Device.load
         self._all_by_wire = all_by_wire
         self._read_back = read_back
         self._sleep = sleep
@@ -84,7 +84,6 @@ class Worker:
         if self._connection is not None:
             self._connection.link.close()
         self._connection = self._device = None
-        self._loaded = False
 
     def answer(self, inputs: Sequence[Input]) -> Report:
         """One inference on each input.
@@ -124,6 +123,7 @@ class Worker:
     def _ready(self) -> Device:
         if self._device is None:
             self._connection = self._open(patient=self._profile is not None)
+            self._load = Loader(self._connection.virtual, all_by_wire=self._all_by_wire)
             try:
                 self._device, self._profile = identify(self._connection.link, self.choice, self.target.benchmark)
             except BaseException:
@@ -148,6 +148,8 @@ class Worker:
         link = device.link
         link.transcript.chunks.clear()  # of a thousand inputs only the last is of use
         self._load(device, item.data)
+        if self._read_back:
+            device.check_load(item.data)
         result = device.infer(1, 0, SECONDS_PER_INFERENCE)
         if len(result.results) != self.target.benchmark.result_count:
             raise DeviceError(
@@ -158,17 +160,6 @@ class Worker:
         if self.choice.is_virtual:  # its board counts instructions here, not time
             return Answer(item.name, inference.listed)
         return Answer(item.name, inference.listed, inference.start_us, inference.end_us)
-
-    def _load(self, device: Device, data: bytes) -> None:
-        """Over the wire, which may corrupt it; into a virtual board's memory after its first input."""
-        machine = self._connection.virtual if self._connection is not None else None
-        if machine is None or self._all_by_wire or not self._loaded:
-            device.load(data)
-        else:
-            put_input(machine, device, data)
-        self._loaded = True
-        if self._read_back:
-            device.check_load(data)
 
     def _keep_transcript(self) -> None:
         if self._connection is not None:

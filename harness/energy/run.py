@@ -31,7 +31,7 @@ from harness.performance import QUICK, SUBMISSION, VIRTUAL, WindowRules
 from harness.ports import PortChoice, find_port, no_virtual, open_port
 from harness.results import ENERGY, FAILED_LOG, ModeRun, Setup, VirtualHost
 from harness.session import SLACK, heading
-from harness.virtual_port import virtual_port
+from harness.virtual_port import Loader, virtual_port
 
 if TYPE_CHECKING:
     from virtual import VirtualBoard
@@ -70,7 +70,7 @@ def run_energy(performance: Firmware, board: Board, options: Options, console: C
     rules = QUICK if options.quick else VIRTUAL if choice.is_virtual and not options.full else SUBMISSION
     with _connected(firmware, board, choice, options) as bench:
         try:
-            profile, result = _session(bench, firmware, inputs, rules, console)
+            profile, result = _session(bench, firmware, inputs, rules, options.full, console)
         except UserError:
             path = firmware.folder / FAILED_LOG
             write_atomic(path, bench.link.transcript.text(heading(choice, firmware)))
@@ -107,7 +107,7 @@ def _port(board: Board, options: Options) -> PortChoice:
 
 
 def _session(
-    bench: _Bench, firmware: Firmware, inputs: InputSet, rules: WindowRules, console: Console
+    bench: _Bench, firmware: Firmware, inputs: InputSet, rules: WindowRules, full: bool, console: Console
 ) -> tuple[Profile, EnergyResult]:
     benchmark = firmware.benchmark
     device = Device(bench.link, SLACK, energy=True, chunk_bytes=bench.chunk_bytes)
@@ -126,6 +126,7 @@ def _session(
             timing="modelled" if bench.choice.is_virtual or bench.choice.is_pty else "measured",
             result_count=benchmark.result_count,
             rules=rules,
+            load=Loader(bench.virtual, all_by_wire=full),
             progress=progress,
         )
     return profile, result

@@ -77,21 +77,24 @@ def measure_energy(
     timing: str,
     result_count: int,
     rules: WindowRules = SUBMISSION,
+    load: Callable[[Device, bytes], None] = Device.load,
     progress: Callable[[Step], None] = lambda step: None,
 ) -> EnergyResult:
     """One window per input, each at least as long as ``rules`` ask for, on a device in energy mode.
+
+    ``load``: fills the device's input buffer.
 
     Raises:
         DeviceError: the device fails, its pulses do not match, or its windows stay too short.
         UserError: the monitor fails.
     """
     progress(Step(0, rules.windows, 1, 0.0))
-    device.load(inputs[0].data)
+    load(device, inputs[0].data)
     latency = _probe(device, monitor)
     windows: list[EnergyWindow] = []
     for number, item in enumerate(inputs[: rules.windows], 1):
         if number > 1:
-            device.load(item.data)
+            load(device, item.data)
 
         def run(iterations: int, expected: float) -> tuple[float, tuple[int, Span, tuple[float, ...]]]:
             span, results = _window(device, monitor, iterations, WARMUP, expected)

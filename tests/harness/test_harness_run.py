@@ -43,6 +43,14 @@ class FakeBoard:
     def situation(self) -> str:
         return "the firmware sleeps"
 
+    def symbol(self, name: str) -> str:
+        return name
+
+    def write_memory(self, address: str, data: bytes) -> None:
+        """Of the input buffer; its length follows from what lies in it."""
+        if address == "buffer_storage":
+            self.device.data = data
+
     @property
     def seconds(self) -> float:
         return self.port.now if self.port is not None else 0.0
