@@ -211,7 +211,7 @@ def _check_budget(memory: str, size: int, budget: int | None) -> None:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of flash programmed, of RAM reserved, and of that what is copied from flash: code and constants."""
+    """Bytes of flash programmed, of RAM reserved, and of that what is copied from flash: code, constants and data."""
 
     flash: int
     ram: int
@@ -225,5 +225,5 @@ def image_sizes(elf: Path) -> Sizes:
         end = max(segment["p_paddr"] + segment["p_filesz"] for segment in loaded)
         flash = end - min(segment["p_paddr"] for segment in loaded)
         size = {section.name: section["sh_size"] for section in image.iter_sections()}
-    copied = sum(size.get(name, 0) for name in (".fast_code", ".constants"))
-    return Sizes(flash, copied + sum(size.get(name, 0) for name in (".stack", ".data", ".bss")), copied)
+    copied = sum(size.get(name, 0) for name in (".fast_code", ".constants", ".data"))
+    return Sizes(flash, copied + sum(size.get(name, 0) for name in (".stack", ".bss")), copied)

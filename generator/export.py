@@ -101,6 +101,7 @@ def render_export(program: Program, plan: Plan, model: ModelInfo, name: str) -> 
         "headers": headers,
         "exported": True,
         "in_ram": frozenset(),
+        "beside_data": frozenset(),
         "inputs": inputs,
         "outputs": outputs,
         "symbols": sorted({*weights, *_model_symbols(program)}),

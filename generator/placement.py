@@ -1,5 +1,6 @@
 """Where code and constants live: read from flash in place, or copied at boot to RAM, which has no wait states."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.board import Board, Memory
@@ -16,13 +17,15 @@ RESERVE = 1024  # bytes of RAM for what the C library and the command interprete
 class Placement:
     """``code``: the RAM on the code bus that the kernels run from; None: they run from flash.
 
-    ``data``: RAM of the stack, the arena and everything else; ``constants``: RAM of the constants named in ``in_ram``.
+    ``data``: RAM of the stack, the arena and everything else, and of the constants named in ``beside_data``;
+    ``constants``: RAM of the other constants named in ``in_ram``, which names all that are copied.
     """
 
     code: Memory | None
     data: Memory
     constants: Memory
     in_ram: frozenset[str]
+    beside_data: frozenset[str] = frozenset()
 
     @property
     def regions(self) -> tuple[Memory, ...]:
@@ -51,16 +54,15 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
     data, constants = _regions(board, code, needed)
     if data.size < needed:  # only all RAM together may be enough
         code, (data, constants) = None, _regions(board, None, needed)
-    room = constants.size - (needed if constants == data else 0)
-    if ram_budget is not None:
-        code_bytes = CODE_BYTES if code is not None else 0
-        if ram_budget < needed + code_bytes:
-            code, code_bytes = None, 0
-        room = min(room, ram_budget - needed - code_bytes)
-    chosen = _chosen(program, board, objective, room)
+    code_bytes = CODE_BYTES if code is not None else 0
+    if ram_budget is not None and ram_budget < needed + code_bytes:
+        code, code_bytes = None, 0
+    budget = board.ram_bytes if ram_budget is None else ram_budget - needed - code_bytes
+    rooms = [data.size - needed] if constants == data else [constants.size, data.size - needed]
+    chosen = _chosen(program, board, objective, rooms, budget)
     address = None if code is None else code.code_address
     alias = None if code is None or address is None else Memory("ram_code", "ram", address, code.size)
-    return Placement(alias, data, constants, chosen)
+    return Placement(alias, data, constants, frozenset().union(*chosen), frozenset().union(*chosen[1:]))
 
 
 def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Memory]:
@@ -81,17 +83,25 @@ def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Me
     return data, constants
 
 
-def _chosen(program: Program, board: Board, objective: str, room: int) -> frozenset[str]:
-    """Constants by the cycles they save per byte, as far as there is room."""
-    if objective == "memory":
-        return frozenset()
-    per_byte = board.clock.flash_wait_states / board.clock.flash_read_bytes
-    least = BALANCED if objective == "balanced" else 0.0
-    candidates = [(per_byte * step.constant_reads, constant) for step in program.steps for constant in step.constants]
-    chosen = set()
-    for saved, constant in sorted(candidates, key=lambda item: (-item[0], item[1].bytes, item[1].name)):
-        aligned = -(-constant.bytes // 8) * 8
-        if saved >= least and aligned <= room:
-            chosen.add(constant.name)
-            room -= aligned
-    return frozenset(chosen)
+def _chosen(
+    program: Program, board: Board, objective: str, rooms: Sequence[int], budget: int
+) -> tuple[frozenset[str], ...]:
+    """For each of the rooms, in bytes, the constants that go there: those that save most cycles per byte, as far as
+    there is room; of all together no more than ``budget`` bytes."""
+    left = list(rooms)
+    chosen: list[set[str]] = [set() for _ in rooms]
+    if objective != "memory":
+        per_byte = board.clock.flash_wait_states / board.clock.flash_read_bytes
+        least = BALANCED if objective == "balanced" else 0.0
+        candidates = [
+            (per_byte * step.constant_reads, constant) for step in program.steps for constant in step.constants
+        ]
+        for saved, constant in sorted(candidates, key=lambda item: (-item[0], item[1].bytes, item[1].name)):
+            aligned = -(-constant.bytes // 8) * 8
+            fitting = [room for room, size in enumerate(left) if aligned <= size]
+            if saved >= least and aligned <= budget and fitting:
+                tightest = min(fitting, key=lambda room: left[room])
+                chosen[tightest].add(constant.name)
+                left[tightest] -= aligned
+                budget -= aligned
+    return tuple(map(frozenset, chosen))

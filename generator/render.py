@@ -87,6 +87,7 @@ def render_project(
         "kernel_sources": [source for header in headers for source in kernel_sources(header)],
         "placement": placement,
         "in_ram": placement.in_ram,
+        "beside_data": placement.beside_data,
         "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), *placement.regions],
         "stack_bytes": STACK_BYTES,
         "exported": False,

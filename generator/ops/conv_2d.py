@@ -42,7 +42,7 @@ PIXELS = 4  # CONV_2D_PIXELS in firmware/kernels/conv_2d_s8.h
 PAIRED_LANES = 2  # CONV_2D_PAIRED_LANES in firmware/kernels/conv_2d_s8_paired.h
 COMPACT = "compact"  # option that the compiler sets: no kernel with larger weights than the model's
 TAIL_ROWS = 3
-MOST_PLANE_BYTES = 2048  # of a copy of the input with its padding
+MOST_PLANE_BYTES = 4096  # of a copy of the input with its padding
 MOST_PIXELS = 64  # in columns
 COLUMNS_BYTES = 4096
 

@@ -43,9 +43,13 @@ def test_latency_takes_all_the_room_there_is() -> None:
     code = placed("latency", (1000, 1)).code
     assert code is not None
     assert (code.origin, code.size) == (0x1000_0000, 0x1_0000)
-    constants = placed("latency", (300_000, 1), (100_000, 9), (50_000, 2))
-    assert constants.in_ram == {"op1_weights", "op2_weights"}  # 384 KiB: those that are read most often
+
+
+def test_constants_go_where_they_just_fit() -> None:
+    constants = placed("latency", (300_000, 1), (100_000, 9), (50_000, 2), (200_000, 1))
     assert constants.constants.origin != constants.data.origin
+    assert constants.beside_data == {"op1_weights", "op2_weights"}  # 192 KiB, of which the arena takes some
+    assert constants.in_ram == {"op1_weights", "op2_weights", "op3_weights"}  # op0 no longer fits 384 KiB
 
 
 def test_memory_takes_nothing() -> None:
