@@ -306,13 +306,20 @@ def _function_table(profile: Profile) -> Table:
     return table
 
 
+def _hits(stalls: dict[str, int], kind: str) -> str:
+    reads, misses = stalls[f"{kind}_reads"], stalls[f"{kind}_misses"]
+    share = f" ({100 * (1 - misses / reads):.1f} %)" if reads else ""
+    return f"{kind} {reads - misses:,} hits{share}, {misses:,} misses"
+
+
 def _summary(profile: Profile, firmware: Firmware) -> list[str]:
     stalls = profile.stalls
     lines = [
         f"{profile.instructions:,} instructions, {profile.cycles / profile.instructions:.2f} cycles each",
-        f"stalls: {stalls['flash_cycles']:,} cycles for flash ({stalls['code_misses']:,} reads for code,"
-        f" {stalls['data_misses']:,} for data that the caches missed),"
+        f"stalls: {stalls['code_cycles']:,} cycles for code from flash, {stalls['data_cycles']:,} for data from flash"
+        f" ({stalls['prefetch_wait_cycles']:,} of them behind a prefetch),"
         f" {stalls['unaligned_cycles']:,} for unaligned accesses",
+        f"caches: {_hits(stalls, 'code')}; {_hits(stalls, 'data')}",
     ]
     if profile.stack_bytes is not None:
         lines.append(f"stack: {profile.stack_bytes:,} of {firmware.stack_bytes:,} bytes used at most")

@@ -46,6 +46,16 @@ FAULTS = {
 }
 FAULT_HANDLERS = frozenset({NMI, HARD_FAULT, MEMORY_FAULT, BUS_FAULT, USAGE_FAULT})
 NEVER_EXECUTED = (range(0x4000_0000, 0x6000_0000), range(0xA000_0000, 0x1_0000_0000))  # Arm DDI0403, B3.1
+COUNTED = {
+    "code_reads": Field.CODE_FETCHES,
+    "code_misses": Field.CODE_MISSES,
+    "code_cycles": Field.CODE_STALLS,
+    "data_reads": Field.DATA_FETCHES,
+    "data_misses": Field.DATA_MISSES,
+    "data_cycles": Field.DATA_STALLS,
+    "prefetch_wait_cycles": Field.PREFETCH_WAITS,
+    "unaligned_cycles": Field.UNALIGNED,
+}
 STACK_LIMITS = ("__StackLimit", "__stack_limit", "_stack_limit", "_sstack", "__stack_start__")
 ERASED = b"\xff"
 
@@ -552,11 +562,11 @@ class VirtualBoard:
         self._engine.write_memory(address, data)
 
     def stalls(self) -> dict[str, int]:
-        """Counts behind the cycles: flash reads for code and data, cycles lost to flash and to unaligned accesses."""
-        state = self._engine.state
-        return {
-            "code_misses": state[Field.CODE_MISSES],
-            "data_misses": state[Field.DATA_MISSES],
-            "flash_cycles": state[Field.STALLS],
-            "unaligned_cycles": state[Field.UNALIGNED],
-        }
+        """Counts behind the cycles.
+
+        ``code_reads`` and ``data_reads``: how often code and data of another unit of flash than the latest were asked
+        for; ``_misses``: of them, those that the cache did not hold; ``_cycles``: the cycles waited for those, which
+        ``flash_cycles`` adds up. ``prefetch_wait_cycles``: of ``data_cycles``, waiting for a prefetch to end.
+        """
+        counts = {name: self._engine.state[field] for name, field in COUNTED.items()}
+        return {**counts, "flash_cycles": counts["code_cycles"] + counts["data_cycles"]}

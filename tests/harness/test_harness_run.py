@@ -38,7 +38,7 @@ class FakeBoard:
 
     def stalls(self) -> dict[str, int]:
         """Of the 1000 cycles awake, 130 waited for code."""
-        return {"code_misses": 20, "data_misses": 0, "flash_cycles": 130, "unaligned_cycles": 0}
+        return {"code_cycles": 130, "data_cycles": 0, "flash_cycles": 130, "unaligned_cycles": 0}
 
     def situation(self) -> str:
         return "the firmware sleeps"

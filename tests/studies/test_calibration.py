@@ -130,7 +130,7 @@ def test_the_interval_grows_with_waiting_for_code() -> None:
     assert 6 < interval_of_share(0.1).worst_percent < 15
     assert interval_of_share(0.0, "STM32L4R5ZIT6P").worst_percent == 6.0
     assert interval_of_share(0.0, "STM32L476RGT6").worst_percent == 15.0
-    stalls = {"code_misses": 10, "data_misses": 30, "flash_cycles": 200, "unaligned_cycles": 0}
+    stalls = {"code_cycles": 50, "data_cycles": 150, "flash_cycles": 200, "unaligned_cycles": 0}
     assert code_share(stalls, 1000) == pytest.approx(0.05)
     assert code_share(dict.fromkeys(stalls, 0), 1000) == 0.0
 

@@ -15,15 +15,19 @@ import numpy as np
 
 from virtual.engine import native
 from virtual.engine.control import READ_SPECIAL, WRITE_SPECIAL
-from virtual.engine.region import SITE_CYCLES, SITE_INSTRUCTIONS, RegionTranslator, Settings
+from virtual.engine.region import RegionTranslator, Settings
 from virtual.engine.region import Region as Translated
 from virtual.engine.registers import CORE_REGISTERS, Registers
 from virtual.engine.special import SpecialRegisters
 from virtual.timing import runtime
 from virtual.timing.costs import CORTEX_M4, Costs
 from virtual.timing.state import (
+    COUNTERS,
     R0,
     S0,
+    SITE_CYCLES,
+    SITE_INSTRUCTIONS,
+    SITE_MASK,
     SPAN,
     SPAN_WORDS,
     TABLE,
@@ -41,7 +45,6 @@ from virtual.timing.state import (
 EXC_RETURN_FIRST = 0xFFFFFFE0
 PC = R0 + 15
 PLAIN = int(Access.PLAIN)
-FIELD_MASK = 0xFFFF
 HOT = 8  # times that a region must be found running
 MAX_ENTRIES = 1 << (TABLE_BITS - 1)
 
@@ -411,7 +414,7 @@ class Engine:
         """The cycle; inside a peripheral access the one in which that instruction begins."""
         cycles = self.state[Field.CYCLES]
         if self._in_access:
-            cycles += self.state[Field.SITE] >> SITE_CYCLES & FIELD_MASK
+            cycles += self.state[Field.SITE] >> SITE_CYCLES & SITE_MASK
         return cycles
 
     @property
@@ -433,9 +436,8 @@ class Engine:
         self.clear_caches()
         self.forget_code()
         self.clear_memory()
-        for field in (Field.CYCLES, Field.INSTRUCTIONS, Field.CODE_MISSES, Field.DATA_MISSES, Field.STALLS):
+        for field in (Field.CYCLES, Field.INSTRUCTIONS, Field.FLASH_FREE, *COUNTERS):
             self.state[field] = 0
-        self.state[Field.UNALIGNED] = 0
         self.state[Field.JUMPED] = 1
 
     def take_stored(self) -> bool:
@@ -452,10 +454,15 @@ class Engine:
         state[Field.WAIT_STATES] = wait_states
         state[Field.ICACHE_ON], state[Field.DCACHE_ON] = int(icache), int(dcache)
         state[Field.PREFETCH_ON] = int(prefetch)
+        if not prefetch:
+            state[Field.PREFETCH_UNIT] = state[Field.PREFETCH_NEXT] = -1
         shift = read_bytes.bit_length() - 1
         if shift != state[Field.UNIT_SHIFT]:
             state[Field.UNIT_SHIFT] = shift
             self.clear_caches()
+            self._settings = replace(self._settings, unit_shift=shift)
+            self.forget_code()
+            self.stop_no_later_than(0)
 
     def clear_caches(self) -> None:
         clear_caches(self._words)
@@ -523,8 +530,8 @@ class Engine:
         if leave == Leave.TIME:
             return Outcome(TIME, pc)
         site = state[Field.SITE]
-        state[Field.CYCLES] += site >> SITE_CYCLES & FIELD_MASK
-        state[Field.INSTRUCTIONS] += site >> SITE_INSTRUCTIONS & FIELD_MASK
+        state[Field.CYCLES] += site >> SITE_CYCLES & SITE_MASK
+        state[Field.INSTRUCTIONS] += site >> SITE_INSTRUCTIONS & SITE_MASK
         if leave != Leave.BREAKPOINT_HIT:
             state[Field.JUMPED] = int(leave not in FALLEN_INTO)
         exit_ = EXITS[leave]

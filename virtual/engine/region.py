@@ -15,13 +15,12 @@ from virtual.engine.memory import call_runtime
 from virtual.timing.blocks import BlockCost, block_cost, decode
 from virtual.timing.costs import Costs
 from virtual.timing.instruction import BRANCHES, Instruction, Op
-from virtual.timing.state import R0, Field, Leave
+from virtual.timing.state import R0, SITE_CYCLES, SITE_INSTRUCTIONS, Field, Leave
 
 PAGE = 1024  # a block ends at the next multiple, as in the model the costs were fitted with
 LONGEST_BLOCK = 512  # instructions
 LONGEST_REGION = 600
 ENDS = BRANCHES | {Op.CPS, Op.STATUS_WRITE, Op.SLEEP, Op.EXCEPTION, Op.UNDEFINED}
-SITE_CYCLES, SITE_INSTRUCTIONS = 32, 48  # positions of the fields of a site
 INTRINSICS = """
 declare i32 @llvm.fshl.i32(i32, i32, i32)
 declare i32 @llvm.fshr.i32(i32, i32, i32)
@@ -71,6 +70,7 @@ class Settings:
     flash: tuple[tuple[int, int], ...]
     system_bus: tuple[tuple[int, int], ...]
     guarded: bool = False  # every data access must be asked about
+    unit_shift: int = 3  # log2 of the bytes that one flash read delivers
 
 
 Fetch = Callable[[int, int], bytes]
@@ -325,10 +325,6 @@ class RegionTranslator:
         if penalty:
             extra = e.two("mul", e.op("load i64, ptr %a.jumped"), str(penalty), "i64")
             self._add(Field.CYCLES, extra)
-        if settings.timed and inside(block.address, settings.flash):
-            function = e.op(f"inttoptr i64 {e.load_field(Field.ON_FETCH)} to ptr")
-            operands = f"i64 {block.address}, i64 {len(block.code)}, i64 {block.cost.cycles}"
-            e.line(f"call void {function}(ptr %state, {operands})")
         if block.address in self._watched:
             call_runtime(t, Field.WATCH, str(block.address))
         if block.cost.has_store:
@@ -350,6 +346,7 @@ class RegionTranslator:
             t.relieved = where in block.cost.relieved
             t.covered, t.fault_state, t.it = bool(it & 15), it, 0
             offset = where - block.address
+            self._emit_fetches(block, where, instruction.size)
             first = int.from_bytes(block.code[offset : offset + 2], "little")
             second = int.from_bytes(block.code[offset + 2 : offset + 4], "little")
             if instruction.size == 2 and first >= FIRST_32BIT:
@@ -365,6 +362,32 @@ class RegionTranslator:
             it = t.it or (it & 0xE0 | it << 1 & 0x1F if it & 7 else 0)
         t.fault_state = it
         return t
+
+    def _emit_fetches(self, block: Block, where: int, size: int) -> None:
+        """Fetch the units of flash that an instruction is the first of its block to reach."""
+        e, settings = self.e, self._settings
+        flash = next((span for span in settings.flash if span[0] <= where < span[0] + span[1]), None)
+        if not settings.timed or flash is None:
+            return
+        shift = settings.unit_shift
+        first, last = (where - flash[0]) >> shift, (where + size - 1 - flash[0]) >> shift
+        before = first - 1 if where == block.address else (where - 1 - flash[0]) >> shift
+        cycles = block.cost.before[(where - block.address) // 2][0]
+        for unit in range(max(first, before + 1), last + 1):
+            if where == block.address and unit == first:
+                present = e.load_field(Field.LAST_CODE_UNIT)
+                fetch, on = e.new_label("fetch"), e.new_label("on")
+                e.branch(e.compare("eq", present, str(unit), "i64"), on, fetch)
+                e.start(fetch)
+                self._fetch_unit(unit, cycles)
+                e.jump(on)
+                e.start(on)
+            else:
+                self._fetch_unit(unit, cycles)
+
+    def _fetch_unit(self, unit: int, cycles: int) -> None:
+        function = self.e.op(f"inttoptr i64 {self.e.load_field(Field.ON_FETCH)} to ptr")
+        self.e.line(f"call void {function}(ptr %state, i64 {unit}, i64 {cycles})")
 
     def _site(self, block: Block, index: int) -> int:
         """Of an instruction by position; behind the last one: of the block's end."""

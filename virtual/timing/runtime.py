@@ -27,10 +27,13 @@ LAST_CODE_UNIT = Field.LAST_CODE_UNIT
 LAST_DATA_UNIT = Field.LAST_DATA_UNIT
 PREFETCH_UNIT = Field.PREFETCH_UNIT
 PREFETCH_READY = Field.PREFETCH_READY
+PREFETCH_NEXT = Field.PREFETCH_NEXT
+PREFETCH_SINCE = Field.PREFETCH_SINCE
+FLASH_FREE = Field.FLASH_FREE
 CLOCK = Field.CLOCK
-CODE_MISSES = Field.CODE_MISSES
-DATA_MISSES = Field.DATA_MISSES
-STALLS = Field.STALLS
+CODE_FETCHES, CODE_MISSES, CODE_STALLS = Field.CODE_FETCHES, Field.CODE_MISSES, Field.CODE_STALLS
+DATA_FETCHES, DATA_MISSES, DATA_STALLS = Field.DATA_FETCHES, Field.DATA_MISSES, Field.DATA_STALLS
+PREFETCH_WAITS = Field.PREFETCH_WAITS
 UNALIGNED = Field.UNALIGNED
 UNALIGNED_HALFWAY = Field.UNALIGNED_HALFWAY
 UNALIGNED_ODD = Field.UNALIGNED_ODD
@@ -55,6 +58,7 @@ TABLE, TABLE_WORDS, TABLE_MASK = layout.TABLE, layout.TABLE_WORDS, (1 << layout.
 PROGRAM_COUNTER, SCRATCH = layout.R0 + 15, layout.SCRATCH
 SPAN, SPAN_WORDS = layout.SPAN, layout.SPAN_WORDS
 TOTAL = layout.TOTAL
+SITE_CYCLES, SITE_MASK = layout.SITE_CYCLES, layout.SITE_MASK
 RAM, FLASH = int(layout.Kind.RAM), int(layout.Kind.FLASH)
 SIZE_MASK = 7
 RELIEVED, ALIGNED, PLAIN = int(layout.Access.RELIEVED), int(layout.Access.ALIGNED), int(layout.Access.PLAIN)
@@ -74,107 +78,119 @@ def victim(s, cache, lines):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def miss_code(s, unit, line, bit, elapsed):  # type: ignore[no-untyped-def]
-    """Read one unit of code from flash; ``elapsed`` estimates the cycles since the block began."""
-    now = s[CYCLES] + elapsed
-    wait = s[WAIT_STATES]
+def start_prefetch(s, now):  # type: ignore[no-untyped-def]
+    """Let the prefetch that has been asked for begin, if the flash has been free for it before ``now``."""
+    begin = max(s[PREFETCH_SINCE], s[FLASH_FREE])
+    if s[PREFETCH_NEXT] >= 0 and begin < now:
+        s[PREFETCH_UNIT] = s[PREFETCH_NEXT]
+        s[PREFETCH_NEXT] = -1
+        s[FLASH_FREE] = s[PREFETCH_READY] = begin + s[WAIT_STATES] + 1
+
+
+@njit(cache=True)
+def occupy_flash(s, now):  # type: ignore[no-untyped-def]
+    """Read the flash array as soon as the read in progress, which nothing breaks off, has ended; returns the wait."""
+    begin = max(s[FLASH_FREE], now)
+    s[FLASH_FREE] = begin + s[WAIT_STATES] + 1
+    return begin - now
+
+
+@njit(cache=True)
+def read_code(s, unit, now):  # type: ignore[no-untyped-def]
+    """Cycles that a fetch waits for a unit that the instruction cache does not hold."""
+    if s[WAIT_STATES] == 0:
+        return 0
     if unit == s[PREFETCH_UNIT]:
-        stall = max(s[PREFETCH_READY] - now, 0)
-    else:
-        stall = wait + s[INSTRUCTION_MISS_EXTRA] if wait > 0 else 0
-    s[CODE_MISSES] += 1
-    s[STALLS] += stall
-    s[CYCLES] += stall
-    if s[PREFETCH_ON] != 0:
-        s[PREFETCH_UNIT] = unit + 1
-        s[PREFETCH_READY] = now + stall + wait + 1
-    if s[ICACHE_ON] != 0:
-        slot = s[LINE_SLOT + line]
-        if slot == 0:
-            word = victim(s, ICACHE, ICACHE_LINES)
-            if s[word] >= 0:
-                s[LINE_SLOT + s[word]] = 0
-            s[word] = line
-            s[word + 1] = bit
-            s[LINE_SLOT + line] = word
-        else:
-            word = slot
-            s[word + 1] |= bit
-        s[word + 2] = s[CLOCK]
+        return max(s[PREFETCH_READY] - now, 0)
+    s[PREFETCH_NEXT] = -1
+    return occupy_flash(s, now) + s[WAIT_STATES] + s[INSTRUCTION_MISS_EXTRA]
+
+
+@njit(cache=True)
+def keep_code(s, line, bit):  # type: ignore[no-untyped-def]
+    """Put a unit into the instruction cache, in place of the least recently used line if need be."""
+    word = s[LINE_SLOT + line]
+    if word == 0:
+        word = victim(s, ICACHE, ICACHE_LINES)
+        if s[word] >= 0:
+            s[LINE_SLOT + s[word]] = 0
+        s[word] = line
+        s[word + 1] = 0
+        s[LINE_SLOT + line] = word
+    s[word + 1] |= bit
+    s[word + 2] = s[CLOCK]
 
 
 STATE = types.CPointer(types.int64)
 
 
-@cfunc(types.void(STATE, types.int64, types.int64, types.int64), cache=True)
-def on_fetch(memory, address, size, cycles):  # type: ignore[no-untyped-def]
-    """Charge the flash reads of a block's code. Unit and line numbers count from the start of flash.
+@cfunc(types.void(STATE, types.int64, types.int64), cache=True)
+def on_fetch(memory, unit, cycles):  # type: ignore[no-untyped-def]
+    """Fetch a unit of code other than the present one, ``cycles`` after its block began.
 
-    ``cycles`` is the static cost of the block.
+    Units and lines are numbered from the start of flash. With prefetch on, the next unit is asked for at each of them,
+    whether or not the cache holds that already.
     """
     s = carray(memory, (TOTAL,))
-    shift = s[UNIT_SHIFT]
-    mask = s[FLASH_SIZE] - 1
-    start = address & mask
-    end = start + size
-    last = (end - 1) >> shift
-    unit = start >> shift
-    per_line = LINE_SHIFT - shift
+    s[LAST_CODE_UNIT] = unit
+    s[CODE_FETCHES] += 1
     s[CLOCK] += 1
-    while unit <= last:
-        line = unit >> per_line
-        line_last = min(((line + 1) << per_line) - 1, last)
-        slot = s[LINE_SLOT + line]
-        base = line << per_line
-        need = ((2 << (line_last - base)) - 1) & ~((1 << (unit - base)) - 1)
-        if slot != 0 and s[slot + 1] & need == need and s[ICACHE_ON] != 0:
-            s[slot + 2] = s[CLOCK]
-        else:
-            while unit <= line_last:
-                bit = 1 << (unit - base)
-                slot = s[LINE_SLOT + line]
-                if slot != 0 and s[slot + 1] & bit != 0 and s[ICACHE_ON] != 0:
-                    s[slot + 2] = s[CLOCK]
-                elif unit != s[LAST_CODE_UNIT]:
-                    into = max((unit << shift) - start, 0)
-                    miss_code(s, unit, line, bit, cycles * into // size)
-                s[LAST_CODE_UNIT] = unit
-                unit += 1
-        s[LAST_CODE_UNIT] = line_last
-        unit = line_last + 1
+    per_line = LINE_SHIFT - s[UNIT_SHIFT]
+    line = unit >> per_line
+    bit = 1 << (unit & ((1 << per_line) - 1))
+    slot = s[LINE_SLOT + line]
+    now = s[CYCLES] + cycles
+    start_prefetch(s, now)
+    if slot != 0 and s[slot + 1] & bit != 0 and s[ICACHE_ON] != 0:
+        s[slot + 2] = s[CLOCK]
+    else:
+        stall = read_code(s, unit, now)
+        s[CODE_MISSES] += 1
+        s[CODE_STALLS] += stall
+        s[CYCLES] += stall
+        now += stall
+        if s[ICACHE_ON] != 0:
+            keep_code(s, line, bit)
+    if s[PREFETCH_ON] != 0 and unit + 1 != s[PREFETCH_UNIT]:
+        s[PREFETCH_NEXT] = unit + 1
+        s[PREFETCH_SINCE] = now
 
 
 @njit(cache=True)
-def read_flash(s, address, relieved):  # type: ignore[no-untyped-def]
-    """Charge one data read of flash through the data cache."""
+def read_flash(s, address, site):  # type: ignore[no-untyped-def]
+    """Charge one data read of flash through the data cache. It goes before a prefetch that has not begun."""
     unit = (address & (s[FLASH_SIZE] - 1)) >> s[UNIT_SHIFT]
-    if unit != s[LAST_DATA_UNIT]:
-        s[LAST_DATA_UNIT] = unit
-        per_line = LINE_SHIFT - s[UNIT_SHIFT]
-        line = unit >> per_line
-        bit = 1 << (unit & ((1 << per_line) - 1))
-        s[CLOCK] += 1
-        word = -1
-        for i in range(DCACHE_LINES):
-            if s[DCACHE + i * CACHE_WORDS] == line:
-                word = DCACHE + i * CACHE_WORDS
-        if s[DCACHE_ON] != 0 and word >= 0 and s[word + 1] & bit != 0:
-            s[word + 2] = s[CLOCK]
-        else:
-            stall = s[WAIT_STATES] + s[DATA_MISS_EXTRA]
-            s[DATA_MISSES] += 1
-            s[STALLS] += stall
-            s[CYCLES] += stall
-            s[PREFETCH_READY] += stall
-            if s[DCACHE_ON] != 0:
-                if word < 0:
-                    word = victim(s, DCACHE, DCACHE_LINES)
-                    s[word] = line
-                    s[word + 1] = 0
-                s[word + 1] |= bit
-                s[word + 2] = s[CLOCK]
-    if relieved != 0:
-        s[CYCLES] -= s[LOAD_USE]
+    if unit == s[LAST_DATA_UNIT]:
+        return
+    s[LAST_DATA_UNIT] = unit
+    s[DATA_FETCHES] += 1
+    s[CLOCK] += 1
+    per_line = LINE_SHIFT - s[UNIT_SHIFT]
+    line = unit >> per_line
+    bit = 1 << (unit & ((1 << per_line) - 1))
+    word = -1
+    for i in range(DCACHE_LINES):
+        if s[DCACHE + i * CACHE_WORDS] == line:
+            word = DCACHE + i * CACHE_WORDS
+    if s[DCACHE_ON] != 0 and word >= 0 and s[word + 1] & bit != 0:
+        s[word + 2] = s[CLOCK]
+        return
+    s[DATA_MISSES] += 1
+    if s[WAIT_STATES] != 0:
+        now = s[CYCLES] + (site >> SITE_CYCLES & SITE_MASK)
+        start_prefetch(s, now)
+        wait = occupy_flash(s, now)
+        stall = wait + s[WAIT_STATES] + s[DATA_MISS_EXTRA]
+        s[PREFETCH_WAITS] += wait
+        s[DATA_STALLS] += stall
+        s[CYCLES] += stall
+    if s[DCACHE_ON] != 0:
+        if word < 0:
+            word = victim(s, DCACHE, DCACHE_LINES)
+            s[word] = line
+            s[word + 1] = 0
+        s[word + 1] |= bit
+        s[word + 2] = s[CLOCK]
 
 
 @njit(cache=True)
@@ -205,14 +221,23 @@ def fail(s, leave, address, site):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def objection(s, address, access, write):  # type: ignore[no-untyped-def]
+    """Why an access may not take place: a ``Leave``, or 0. ``write`` is 0 or 1."""
+    if address & ((access & SIZE_MASK) - 1) != 0 and (access & ALIGNED != 0 or s[UNALIGNED_TRAP] != 0):
+        return LEAVE_UNALIGNED
+    if s[GUARDED] != 0 and call2(s[GUARD], address, write) != 0:
+        return LEAVE_PROTECTED
+    return 0
+
+
+@njit(cache=True)
 def load(s, address, access, site):  # type: ignore[no-untyped-def]
     """The unsigned value, or FAILED with the reason in the state."""
+    reason = objection(s, address, access, 0)
+    if reason != 0:
+        return fail(s, reason, address, site)
     size = access & SIZE_MASK
     unaligned = address & (size - 1) != 0
-    if unaligned and (access & ALIGNED != 0 or s[UNALIGNED_TRAP] != 0):
-        return fail(s, LEAVE_UNALIGNED, address, site)
-    if s[GUARDED] != 0 and call2(s[GUARD], address, 0) != 0:
-        return fail(s, LEAVE_PROTECTED, address, site)
     span = find_span(s, address, size)
     if span == 0:
         s[SITE] = site
@@ -224,7 +249,11 @@ def load(s, address, access, site):  # type: ignore[no-untyped-def]
         if unaligned:
             charge_unaligned(s, address, size)
         if s[span + 3] == FLASH:
-            read_flash(s, address, access & RELIEVED)
+            read_flash(s, address, site)
+            if unaligned:
+                read_flash(s, address + size - 1, site)
+            if access & RELIEVED != 0:
+                s[CYCLES] -= s[LOAD_USE]
     host = s[MEMORY] + s[span + 2] + address - s[span]
     if size == 4:
         return load_raw(host, 4)
@@ -234,12 +263,11 @@ def load(s, address, access, site):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def store(s, address, value, access, site):  # type: ignore[no-untyped-def]
     """DONE, FAILED with the reason in the state, or what the callback says."""
+    reason = objection(s, address, access, 1)
+    if reason != 0:
+        return fail(s, reason, address, site)
     size = access & SIZE_MASK
     unaligned = address & (size - 1) != 0
-    if unaligned and (access & ALIGNED != 0 or s[UNALIGNED_TRAP] != 0):
-        return fail(s, LEAVE_UNALIGNED, address, site)
-    if s[GUARDED] != 0 and call2(s[GUARD], address, 1) != 0:
-        return fail(s, LEAVE_PROTECTED, address, site)
     span = find_span(s, address, size)
     if span == 0:
         s[SITE] = site

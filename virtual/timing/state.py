@@ -46,13 +46,20 @@ class Field:
     FLASH_SIZE = _next()
     LAST_CODE_UNIT = _next()
     LAST_DATA_UNIT = _next()
-    PREFETCH_UNIT = _next()
-    PREFETCH_READY = _next()
+    PREFETCH_UNIT = _next()  # the unit in the prefetch buffer, or on its way there
+    PREFETCH_READY = _next()  # the cycle in which it has come
+    PREFETCH_NEXT = _next()  # the unit that is to be read as soon as the flash is free, or -1
+    PREFETCH_SINCE = _next()  # the cycle in which that was asked for
+    FLASH_FREE = _next()  # the cycle in which the latest read of the flash array ends
     CLOCK = _next()  # of the caches' least-recently-used order
     # counts
-    CODE_MISSES = _next()
+    CODE_FETCHES = _next()  # changes from one unit of code in flash to another
+    CODE_MISSES = _next()  # of them, those that the instruction cache does not answer
+    CODE_STALLS = _next()  # cycles they waited
+    DATA_FETCHES = _next()  # changes from one unit of data in flash to another
     DATA_MISSES = _next()
-    STALLS = _next()  # cycles lost to flash
+    DATA_STALLS = _next()
+    PREFETCH_WAITS = _next()  # of the cycles that data waited, those for a prefetch under way
     UNALIGNED = _next()  # cycles lost to unaligned accesses
     # costs
     INSTRUCTION_MISS_EXTRA = _next()
@@ -133,7 +140,20 @@ class Access(enum.IntFlag):
     PLAIN = 32  # a store after which an exception may be taken: single, no write-back, not in an IT block
 
 
-R0 = 96  # R0 to R15; the lowest bit of R15 is the Thumb bit
+COUNTERS = (
+    Field.CODE_FETCHES,
+    Field.CODE_MISSES,
+    Field.CODE_STALLS,
+    Field.DATA_FETCHES,
+    Field.DATA_MISSES,
+    Field.DATA_STALLS,
+    Field.PREFETCH_WAITS,
+    Field.UNALIGNED,
+)  # what power-on clears, beside the time
+SITE_CYCLES, SITE_INSTRUCTIONS = 32, 48  # where the fields of a site begin: see ``virtual.engine.region.site``
+SITE_MASK = 0xFFFF
+
+R0 = 112  # R0 to R15; the lowest bit of R15 is the Thumb bit
 S0 = R0 + 16
 SCRATCH = S0 + 32  # words of multiple transfers
 SPAN = SCRATCH + 16  # (origin, size, offset in MEMORY, kind) for each memory and alias
@@ -168,7 +188,8 @@ def clear_caches(state: Words) -> None:
     state[ICACHE:TABLE] = 0
     state[ICACHE : ICACHE + ICACHE_LINES * CACHE_WORDS : CACHE_WORDS] = -1
     state[DCACHE : DCACHE + DCACHE_LINES * CACHE_WORDS : CACHE_WORDS] = -1
-    state[Field.LAST_CODE_UNIT] = state[Field.LAST_DATA_UNIT] = state[Field.PREFETCH_UNIT] = -1
+    state[Field.LAST_CODE_UNIT] = state[Field.LAST_DATA_UNIT] = -1
+    state[Field.PREFETCH_UNIT] = state[Field.PREFETCH_NEXT] = -1
 
 
 def address_of(state: Words) -> int:

@@ -40,14 +40,8 @@ def interval_of_share(code_share: float, mcu: str = COMPARED_CHIP) -> Interval:
 
 
 def code_share(stalls: dict[str, int], cycles: int) -> float:
-    """Share of ``cycles`` that waited for code, from differences of `VirtualBoard.stalls` over the same span.
-
-    The board counts cycles lost to flash together; they are split by the numbers of reads.
-    """
-    reads = stalls["code_misses"] + stalls["data_misses"]
-    if not reads or cycles <= 0:
-        return 0.0
-    return stalls["flash_cycles"] * stalls["code_misses"] / reads / cycles
+    """Share of ``cycles`` that waited for code, from differences of `VirtualBoard.stalls` over the same span."""
+    return stalls["code_cycles"] / cycles if cycles > 0 else 0.0
 
 
 def interval_of(board: VirtualBoard) -> Interval:
