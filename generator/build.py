@@ -25,6 +25,7 @@ from generator.plan import Plan
 from generator.plan_report import plan_summary
 from generator.program import Port, Program
 from generator.render import STACK_BYTES, write_project
+from generator.straight import with_straight
 from generator.tuning import Tuning, load_tuning
 
 RUNTIMES = ("aot",)
@@ -82,6 +83,7 @@ def build(
     program, memory = compiled.program, compiled.memory
     check_ports(program, benchmark, model)
     placement = place(program, board, optimize, check_fit(program, memory, board, benchmark), ram_budget)
+    program = with_straight(program, placement.straight)
     info = ModelInfo(model.name, digest, len(content))
 
     def image(energy_of: str) -> Firmware:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from common.board import Board, Memory
 from common.errors import UserError
 from generator.program import Program
+from generator.straight import choose_straight, straight_bytes
 
 OBJECTIVES = ("latency", "balanced", "memory")
-BALANCED = 1.0  # cycles an inference must save for each byte of RAM that a constant takes
+BALANCED = 1.0  # cycles an inference must save for each byte of RAM that a constant or straight code takes
 CODE_BYTES = 24 * 1024  # of kernels, at most about
 RESERVE = 1024  # bytes of RAM for what the C library and the command interpreter keep
 
@@ -17,6 +18,7 @@ RESERVE = 1024  # bytes of RAM for what the C library and the command interprete
 class Placement:
     """``code``: the RAM on the code bus that the kernels run from; None: they run from flash.
 
+    ``straight``: numbers of inputs for which there is straight code in that RAM, see `generator.straight`.
     ``data``: RAM of the stack, the arena and everything else, and of the constants named in ``beside_data``;
     ``constants``: RAM of the other constants named in ``in_ram``, which names all that are copied.
     """
@@ -26,6 +28,7 @@ class Placement:
     constants: Memory
     in_ram: frozenset[str]
     beside_data: frozenset[str] = frozenset()
+    straight: frozenset[int] = frozenset()
 
     @property
     def regions(self) -> tuple[Memory, ...]:
@@ -59,10 +62,15 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
         code, code_bytes = None, 0
     budget = board.ram_bytes if ram_budget is None else ram_budget - needed - code_bytes
     rooms = [data.size - needed] if constants == data else [constants.size, data.size - needed]
+    straight = frozenset[int]()
+    if code is not None:
+        straight = choose_straight(program, min(code.size - CODE_BYTES, budget), BALANCED)
+        budget -= sum(map(straight_bytes, straight))
     chosen = _chosen(program, board, objective, rooms, budget)
     address = None if code is None else code.code_address
     alias = None if code is None or address is None else Memory("ram_code", "ram", address, code.size)
-    return Placement(alias, data, constants, frozenset().union(*chosen), frozenset().union(*chosen[1:]))
+    in_ram, beside_data = frozenset[str]().union(*chosen), frozenset[str]().union(*chosen[1:])
+    return Placement(alias, data, constants, in_ram, beside_data, straight)
 
 
 def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Memory]:

@@ -10,9 +10,17 @@ from numpy.typing import NDArray
 from generator.graph import Quantization
 from generator.quantization import Rescale
 
+
+@dataclass(frozen=True)
+class Symbol:
+    """A function of the image that a field points to."""
+
+    name: str
+
+
 # A field of a kernel's parameter struct. Arrays and tuples of `Rescale` become constants of the image and the field
 # points to them; tuples of int are arrays inside the struct; None is a null pointer.
-Value = int | bool | np.float32 | Rescale | tuple[int, ...] | tuple[Rescale, ...] | NDArray[Any] | None
+Value = int | bool | np.float32 | Rescale | tuple[int, ...] | tuple[Rescale, ...] | NDArray[Any] | Symbol | None
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,12 @@ class Program:
     def constants(self) -> tuple[Constant, ...]:
         initial = tuple(state.initial for state in self.states if state.initial is not None)
         return self.tensors + initial + tuple(constant for step in self.steps for constant in step.constants)
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """Each of those that parameters name."""
+        values = (value for step in self.steps for value in step.parameters.values())
+        return tuple(dict.fromkeys(value for value in values if isinstance(value, Symbol)))
 
     @property
     def constant_bytes(self) -> int:

@@ -19,7 +19,7 @@ from generator.flash import MASS_STORAGE, METHODS
 from generator.placement import Placement
 from generator.plan import Plan
 from generator.platformio import OWN_PLATFORM
-from generator.program import Constant, Program, Value, is_constant
+from generator.program import Constant, Program, Symbol, Value, is_constant
 from generator.quantization import Rescale
 
 STACK_BYTES = 4096
@@ -102,6 +102,7 @@ def render_project(
         "gen/model.c": "model.c.j2",
         "gen/weights.h": "weights.h.j2",
         "gen/weights.c": "weights.c.j2",
+        "gen/straight_m4.S": "straight_m4.S.j2",
         "gen/submitter_implemented.c": "submitter_implemented.c.j2",
         "gen/memory.ld": "memory.ld.j2",
         "platformio.ini": "platformio.ini.j2",
@@ -178,6 +179,8 @@ def c_value(value: Value, constant: str) -> str:
         return "NULL"
     if is_constant(value):
         return constant
+    if isinstance(value, Symbol):
+        return value.name
     if isinstance(value, Rescale):
         return c_rescale(value)
     if isinstance(value, np.float32):

@@ -5,7 +5,7 @@ The host's tests of the kernels run the C twins of that code; these run the mach
 
 import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from rich.console import Console
 from common import artifact
 from common.board import load_board
 from common.paths import FIRMWARE
+from generator import placement
 from generator.build import build
 from generator.choice import choose
 from generator.compile import compile_model
+from generator.straight import MOST_INPUTS, straight_inputs
 from harness.verify import verify_firmware
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
 
@@ -205,10 +207,10 @@ def test_large_planes(seed: int, tmp_path: Path) -> None:
     verify(seed, tmp_path, large_planes)
 
 
-def pointwise_layers(seed: int) -> bytes:
+def pointwise_layers(seed: int, numbers: Sequence[int] = (8, 16, 32, 8, 16, 48, 20, 8, 16, 32, 5)) -> bytes:
     """Numbers of inputs for each variant of the paired convolution, all with and without a clamp at the zero point."""
     network = Network(seed)
-    for channels in (8, 16, 32, 8, 16, 48, 20, 8, 16, 32, 5):
+    for channels in numbers:
         shape = (*network.shape[:3], channels)
         unit = {"padding": SAME} | dict.fromkeys(STEPS, 1)
         network.layer("CONV_2D", (channels, 1, 1, network.shape[3]), 0, shape, options=unit)
@@ -220,6 +222,22 @@ def pointwise_layers(seed: int) -> bytes:
 def test_pointwise_layers(seed: int, tmp_path: Path) -> None:
     pytest.importorskip("tflite_micro")
     verify(seed, tmp_path, pointwise_layers)
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_straight_code(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All numbers of inputs for which there is some, however little it saves."""
+    pytest.importorskip("tflite_micro")
+    monkeypatch.setattr(placement, "BALANCED", 0.0)
+    numbers = [min(size + seed, MOST_INPUTS) for size in range(4, MOST_INPUTS + 1, 4)]
+    content = pointwise_layers(seed, numbers)
+    steps = compile_model(content, "straight").program.steps
+    straight = {inputs for step in steps if (inputs := straight_inputs(step)) is not None}
+    assert len(straight) > MOST_INPUTS // 4 // 4
+    verify(seed, tmp_path, lambda _: content)
+    (source,) = tmp_path.rglob("gen/straight_m4.S")
+    lines = source.read_text().splitlines()
+    assert {int(line.split()[1]) for line in lines if line.startswith("straight ")} == straight
 
 
 @pytest.mark.slow

@@ -17,6 +17,11 @@
 #define CONV_2D_PIXELS 4
 #define CONV_2D_HEAD 8 // words of a block before its weights
 
+// The inner part of `conv_2d_s8_paired`: all pixels of the columns for one block of filters; those of a pair are `step`
+// bytes apart in the output. `words`: of weights in the block.
+typedef void Conv2dS8Block(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end, int8_t *output,
+                           int32_t step, int32_t words);
+
 typedef struct {
     const int32_t *blocks; // the bias has -input zero point x sum of weights added
     int32_t words;         // of weights in a block, and of a pixel in a column
@@ -35,9 +40,10 @@ typedef struct {
     // Where not 0, the input, of source_h rows of source_w pixels, is copied first to a plane of so many bytes, after
     // so many rows and pixels of padding. The geometry above is then that of the plane.
     int32_t plane_bytes, source_h, source_w, plane_top, plane_left;
-    int32_t pointwise;   // the window of a pixel is the pixel, and rows_bytes its channels
-    int32_t by_offset;   // which of the two kinds of rescaling
-    int32_t fixed_shift; // a third kind, of `conv_2d_s8_paired`
+    int32_t pointwise;    // the window of a pixel is the pixel, and rows_bytes its channels
+    int32_t by_offset;    // which of the two kinds of rescaling
+    int32_t fixed_shift;  // a third kind, of `conv_2d_s8_paired`
+    Conv2dS8Block *block; // code of `conv_2d_s8_paired` for this number of inputs, or NULL
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
 } Conv2dS8;

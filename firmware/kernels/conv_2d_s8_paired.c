@@ -4,23 +4,21 @@
 #include "im2col_s8.h"
 #include "requantize.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define LANES CONV_2D_PAIRED_LANES
 #define FILTERS CONV_2D_PAIRED_FILTERS
 #define STAGE_SLACK 4 // bytes behind a staged window, which is copied in words
 
-// All pixels of the columns for one block of filters; those of a pair are `step` bytes apart in the output. `words`: of
-// weights in the block.
-typedef void Block(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end, int8_t *output,
-                   int32_t step, int32_t words);
-
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 // conv_2d_s8_paired_m4.S: for any number of inputs, a multiple of 16, 16 and 8.
-Block conv_2d_s8_paired_block, conv_2d_s8_paired_block_whole, conv_2d_s8_paired_block_one, conv_2d_s8_paired_block_half;
-Block conv_2d_s8_paired_fixed, conv_2d_s8_paired_fixed_whole, conv_2d_s8_paired_fixed_one, conv_2d_s8_paired_fixed_half;
+Conv2dS8Block conv_2d_s8_paired_block, conv_2d_s8_paired_block_whole, conv_2d_s8_paired_block_one,
+    conv_2d_s8_paired_block_half;
+Conv2dS8Block conv_2d_s8_paired_fixed, conv_2d_s8_paired_fixed_whole, conv_2d_s8_paired_fixed_one,
+    conv_2d_s8_paired_fixed_half;
 
-static Block *block_of(int32_t inputs, bool fixed_shift) {
+static Conv2dS8Block *block_of(int32_t inputs, bool fixed_shift) {
     if (inputs == 8) {
         return fixed_shift ? conv_2d_s8_paired_fixed_half : conv_2d_s8_paired_block_half;
     }
@@ -83,7 +81,7 @@ static void conv_2d_s8_paired_fixed(const int32_t *block, const uint32_t *column
     }
 }
 
-static Block *block_of(int32_t inputs, bool fixed_shift) {
+static Conv2dS8Block *block_of(int32_t inputs, bool fixed_shift) {
     (void)inputs;
     return fixed_shift ? conv_2d_s8_paired_fixed : conv_2d_s8_paired_block;
 }
@@ -262,7 +260,7 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
     const int32_t low = layer->activation_min, high = layer->activation_max;
     uint32_t *const first = (uint32_t *)scratch + FILTERS / 4;
     const int32_t most = layer->columns * LANES, channels = layer->output_channels, words = LANES * layer->words;
-    Block *const compute = block_of(words, layer->fixed_shift);
+    Conv2dS8Block *const compute = layer->block != NULL ? layer->block : block_of(words, layer->fixed_shift);
     int8_t *const nowhere = scratch;
     if (layer->plane_bytes > 0) { // behind the columns and the staged windows
         int8_t *const stages_end = (int8_t *)(first + layer->columns * words) + 2 * (words + STAGE_SLACK);

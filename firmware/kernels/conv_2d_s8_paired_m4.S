@@ -2,39 +2,11 @@
 // paired_block in conv_2d_s8_paired.c.
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 
-    .syntax unified
-    .thumb
+#include "conv_2d_s8_paired_m4.inc"
 
-// Registers in the inner loop: for filters 0 to 3 of the block and pixels a and b of the pair, low0 is the sum of
-// filter 0 and high0 256 times that of filter 1 plus that of filter 0, low1 and high1 the same for filters 2 and 3.
-high0a .req r4
-high0b .req r5
-low0a  .req r6
-low0b  .req r7
-high1a .req r8
-high1b .req r9
-low1a  .req r10
-low1b  .req r11
-weights .req r0
-column  .req r1
-w0 .req r2
-w1 .req r3
-xa .req r12
-xb .req lr
-to_a .req r12 // outputs of the pixels
-to_b .req lr
-
-// Constants of a block, kept in the floating-point registers: a move takes one cycle and breaks no run of loads.
-#define WEIGHTS_END s0
-#define COLUMNS_END s1
-#define WEIGHTS s2
-#define ENTRY s3
-#define BIAS_HIGH0 s4
-#define BIAS_LOW0 s5
-#define BIAS_HIGH1 s6
-#define BIAS_LOW1 s7
-#define OUTPUT s20
-#define STEP s21
+#define WEIGHTS_END s3
+#define WEIGHTS s20
+#define ENTRY s21
 #define SKIPPED s22
 
 // A turn of the unrolled loop is eight times `products`; a block's first turn begins with those that make the rest
@@ -48,9 +20,7 @@ to_b .req lr
 #define ONE 2
 #define HALF 3
 
-#define FIXED_SHIFT 12 // REQUANTIZE_FIXED_SHIFT
-
-// 16 products of two inputs: 15 cycles.
+// With their loads: 15 cycles.
 .macro products index, turn=TURN
 .if 8 * \index + 8 < \turn
     ldr.w w0, [weights, #8 * \index + 4 - \turn]
@@ -63,16 +33,7 @@ to_b .req lr
     ldr.w xa, [column, #-4]
     ldr.w xb, [column], #\turn
 .endif
-    smlad high0a, w0, xa, high0a
-    smlad high0b, w0, xb, high0b
-    sxtb16 w0, w0
-    smlad high1a, w1, xa, high1a
-    smlad high1b, w1, xb, high1b
-    sxtb16 w1, w1
-    smlad low0a, w0, xa, low0a
-    smlad low0b, w0, xb, low0b
-    smlad low1a, w1, xa, low1a
-    smlad low1b, w1, xb, low1b
+    multiply
 .endm
 
 // Both pixels of a filter whose sums are in the low bytes: `requantize_by_offset`, saturate, store at `index`.
@@ -111,18 +72,6 @@ to_b .req lr
     ssat w0, #8, w0
     strb.w weights, [to_a, #\index]
     strb.w w0, [to_b, #\index]
-.endm
-
-// Both pixels of a filter from 256 times their sums: `requantize_fixed`, store at `index`.
-.macro finish_fixed sum_a, sum_b, multiplier, offset, index
-    vmov w0, \multiplier
-    vmov w1, \offset
-    smmla \sum_a, \sum_a, w0, w1
-    smmla \sum_b, \sum_b, w0, w1
-    ssat \sum_a, #8, \sum_a, asr #FIXED_SHIFT
-    ssat \sum_b, #8, \sum_b, asr #FIXED_SHIFT
-    strb.w \sum_a, [to_a, #\index]
-    strb.w \sum_b, [to_b, #\index]
 .endm
 
 // (block, columns, columns_end, output, step, words)
@@ -209,24 +158,9 @@ to_b .req lr
     vmov w1, SKIPPED
     sub.w column, column, w1
 .endif
-    vmov to_a, OUTPUT
-    vmov w0, STEP
-    add.w to_b, to_a, w0
-    add.w w0, to_b, w0
-    vmov OUTPUT, w0
-    sub.w high0a, high0a, low0a
-    sub.w high0b, high0b, low0b
-    sub.w high1a, high1a, low1a
-    sub.w high1b, high1b, low1b
+    leave_products
 .if \fixed
-    lsl.w low0a, low0a, #8
-    lsl.w low0b, low0b, #8
-    lsl.w low1a, low1a, #8
-    lsl.w low1b, low1b, #8
-    finish_fixed low0a, low0b, s8, s9, 0
-    finish_fixed high0a, high0b, s10, s11, 1
-    finish_fixed low1a, low1b, s12, s13, 2
-    finish_fixed high1a, high1b, s14, s15, 3
+    finish_all_fixed
 .else
     finish_low low0a, low0b, s8, s9, s10, 0
     finish_high high0a, high0b, s11, s12, s13, 1

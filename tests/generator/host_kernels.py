@@ -25,7 +25,7 @@ from generator.graph import Graph
 from generator.importer import parse_graph
 from generator.lower import lower
 from generator.plan import Plan, check_plan, plan
-from generator.program import Program, Value, is_constant
+from generator.program import Program, Symbol, Value, is_constant
 from generator.quantization import Rescale
 
 FLAGS = ["-std=c11", "-O1", "-g", "-fPIC", "-shared", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
@@ -106,6 +106,7 @@ class HostProgram:
         return functools.partial(getattr(loaded.library, step.kernel), parameters, *arguments)
 
     def _field(self, ffi: Any, value: Value) -> Any:
+        assert not isinstance(value, Symbol), "placement names code, which a host program has none of"
         if value is None:
             return ffi.NULL
         if isinstance(value, Rescale):
