@@ -1,6 +1,6 @@
 """Straight code instead of loops for the inner part of the paired convolution.
 
-It is in firmware/kernels/conv_2d_s8_paired_m4.inc. Each number of inputs has code of its own, 28 bytes an input. It pays
+It is in firmware/kernels/conv_2d_s8_paired_m4.inc. Each number of inputs has its own code, 28 bytes an input. It pays
 where kernels run from RAM, which is as fast for long code as for short; from flash it would not fit the instruction
 cache.
 """
