@@ -15,8 +15,8 @@ import numpy as np
 
 from virtual.engine import native
 from virtual.engine.control import READ_SPECIAL, WRITE_SPECIAL
-from virtual.engine.region import RegionTranslator, Settings
 from virtual.engine.region import Region as Translated
+from virtual.engine.region import RegionTranslator, Settings
 from virtual.engine.registers import CORE_REGISTERS, Registers
 from virtual.engine.special import SpecialRegisters
 from virtual.timing import runtime

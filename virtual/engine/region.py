@@ -317,7 +317,7 @@ class RegionTranslator:
             t.way_out("true", lambda: t.leave(Leave.BREAKPOINT_HIT, block.address, here, block.it))
 
     def _emit_begin(self, block: Block) -> None:
-        e, settings = self.e, self._settings
+        e = self.e
         t = self._context(block)
         if block.it:
             e.store_field(Field.ITSTATE, "0")

@@ -251,7 +251,7 @@ def load(s, address, access, site):  # type: ignore[no-untyped-def]
         if s[span + 3] == FLASH:
             read_flash(s, address, site)
             if unaligned:
-                read_flash(s, address + size - 1, site)
+                read_flash(s, address + size - 1, site + (1 << SITE_CYCLES))
             if access & RELIEVED != 0:
                 s[CYCLES] -= s[LOAD_USE]
     host = s[MEMORY] + s[span + 2] + address - s[span]
@@ -308,10 +308,10 @@ def on_store(memory, address, value, access, site):  # type: ignore[no-untyped-d
 
 @cfunc(types.int64(STATE, types.int64, types.int64, types.int64), cache=True)
 def on_load_multiple(memory, address, words, site):  # type: ignore[no-untyped-def]
-    """Read words into the scratch words."""
+    """Read words into the scratch words, one in a cycle."""
     s = carray(memory, (TOTAL,))
     for i in range(words):
-        value = load(s, (address + 4 * i) & 0xFFFFFFFF, 4 | ALIGNED, site)
+        value = load(s, (address + 4 * i) & 0xFFFFFFFF, 4 | ALIGNED, site + (i << SITE_CYCLES))
         if value < 0:
             return value
         s[SCRATCH + i] = value
