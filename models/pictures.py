@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from common.errors import UserError
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
+    """Pillow's modules Image, ImageDraw and ImageFilter. Raises UserError where it is not installed."""
     try:
-        from PIL import Image
+        from PIL import Image, ImageDraw, ImageFilter
     except ImportError as error:
         raise UserError("reading pictures needs Pillow; run `pip install pillow`") from error
-    return Image
+    return Image, ImageDraw, ImageFilter
 
 
 def read(content: bytes, where: str, size: int | None = None) -> NDArray[np.uint8]:
@@ -23,7 +24,7 @@ def read(content: bytes, where: str, size: int | None = None) -> NDArray[np.uint
     Raises:
         UserError: no picture, or Pillow is missing.
     """
-    image = _pillow()
+    image, _, _ = pillow()
     try:
         picture = image.open(io.BytesIO(content)).convert("RGB")
     except (OSError, ValueError, SyntaxError) as error:
@@ -35,5 +36,5 @@ def read(content: bytes, where: str, size: int | None = None) -> NDArray[np.uint
 
 def scaled(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """A picture uint8 [rows, columns, 3] as one of ``size`` x ``size``, bicubic."""
-    image = _pillow()
+    image, _, _ = pillow()
     return np.asarray(image.fromarray(pixels).resize((size, size), image.Resampling.BICUBIC), np.uint8)

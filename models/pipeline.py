@@ -18,13 +18,16 @@ from models.ad import data as machines
 from models.architectures import architecture, ds_cnn
 from models.backend import tensorflow
 from models.ic import data as cifar
+from models.imitation import apart, together
 from models.kws import data as speech
+from models.lessons import Answers, Lesson, Teacher
 from models.quantize import INT8, convert
-from models.recipes import Recipe, recipe
+from models.recipes import Course, Recipe, recipe
 from models.registry import fetch
-from models.samples import Corpus, Floats, Samples
-from models.trainer import SMOKE_EPOCHS, Run, Teacher, quality, real, train
+from models.samples import Corpus, Floats, Samples, real
+from models.trainer import CHECKPOINT, SMOKE_EPOCHS, Epoch, Run, quality, train
 from models.vww import data as persons
+from models.weights import load
 
 CALIBRATION = 120  # inputs, a like number of each class
 CALIBRATION_SEED = 2
@@ -73,7 +76,8 @@ def make(
     started = time.monotonic()
     chosen = recipe(bench, recipe_name)
     tf = tensorflow(one_dnn=True)
-    teacher = teach(fetch(chosen.teacher)) if chosen.teacher else None
+    example = like_the_network(chosen) if chosen.apart else None
+    teacher = example.predict_on_batch if example else teach(fetch(chosen.teacher)) if chosen.teacher else None
     corpus = load_corpus(bench, source, seed, report)
     if not corpus.labelled:
         corpus = judged_by(teacher, corpus, bench)
@@ -81,7 +85,13 @@ def make(
     tf.keras.utils.set_random_seed(seed)
     network = build(chosen)
     run = Run(chosen, out, seed, SMOKE_EPOCHS if smoke else epochs or chosen.epochs, smoke)
-    history = train(run, network, corpus, teacher, report, resume=resume)
+    lesson: Lesson = Answers(chosen, network, teacher)
+    history = []
+    if chosen.apart:
+        history = stages_apart(run, chosen.apart, network, example, corpus, report, resume=resume)
+        resume &= (out / CHECKPOINT).exists()
+        lesson = together(chosen, network, example, corpus.training)
+    history += train(run, network, corpus, lesson, report, resume=resume)
     report("quantising")
     inputs = calibration(load_benchmark(bench), corpus.training)
     content = convert(network, inputs, INT8)
@@ -108,6 +118,26 @@ def make(
     write_atomic(path.with_suffix(".json"), json.dumps(description, indent=2) + "\n")
     report(f"wrote {path}, {path.with_suffix('.json').name} and {bench}.keras")
     return path
+
+
+def like_the_network(chosen: Recipe) -> Any:
+    """The teacher as a Keras network of the recipe's architecture."""
+    network = architecture(chosen.network).build()
+    load(network, fetch(chosen.teacher))
+    network.trainable = False
+    return network
+
+
+def stages_apart(
+    run: Run, course: Course, network: Any, teacher: Any, corpus: Corpus, report: Report, *, resume: bool
+) -> list[Epoch]:
+    """The part of a run in which stages are taught apart, in the folder `apart` of the run's; every epoch's figures."""
+    recipe = replace(run.recipe, epochs=course.epochs, schedule=course.schedule)
+    first = Run(recipe, run.folder / "apart", run.seed, SMOKE_EPOCHS if run.smoke else course.epochs, run.smoke)
+    report("teaching each stage apart")
+    history = train(first, network, corpus, apart(recipe, network, teacher, corpus.training), report, resume=resume)
+    report("teaching all stages together")
+    return history
 
 
 def judged_by(teacher: Teacher | None, corpus: Corpus, bench: str) -> Corpus:
@@ -150,6 +180,7 @@ def facts(chosen: Recipe) -> dict[str, Any]:
         "teacher": chosen.teacher or "none",
         "trust": chosen.trust,
         "temperature": chosen.temperature,
+        "epochs_of_stages_apart": chosen.apart.epochs if chosen.apart else 0,
     }
 
 

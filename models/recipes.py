@@ -46,8 +46,18 @@ def cosine(peak: float, warm_up: int = 2) -> Schedule:
 
 
 @dataclass(frozen=True)
+class Course:
+    """Epochs and their learning rates."""
+
+    epochs: int
+    schedule: Schedule
+
+
+@dataclass(frozen=True)
 class Recipe:
     """``mixup``: parameter of the beta distribution that pairs of samples are mixed by, 0 for none.
+
+    ``apart``: how the stages are taught apart, by a teacher of the same architecture; after that they are together.
 
     ``teacher``: a registered float model whose probabilities are learnt as well, weighted by ``trust``, after their
     logarithms were divided by ``temperature``.
@@ -66,6 +76,7 @@ class Recipe:
     teacher: str = ""
     trust: float = 0.0
     temperature: float = 1.0
+    apart: Course | None = None
     dropout: tuple[float, float] | None = None  # of DS-CNN, where it is not the reference's
 
 
@@ -129,15 +140,12 @@ RECIPES = (
         name=SHIPPED,
         bench="vww",
         network="mobilenet_v1",
-        epochs=60,
+        epochs=9,
         batch=32,
-        schedule=cosine(2e-3),
-        weight_decay=1e-4,
-        augment=photographs.strong,
-        mixup=0.5,
+        schedule=cosine(3e-3),
+        augment=photographs.lively,
         teacher="vww_96_float.tflite",
-        trust=1.0,
-        temperature=2.0,
+        apart=Course(3, cosine(5e-3)),
     ),
     Recipe(
         name=REFERENCE,

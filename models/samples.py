@@ -12,6 +12,8 @@ from common.errors import UserError
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
+SCALE = {"vww": np.float32(1 / 255)}  # of uint8 pictures; the network for ic takes 0 to 255
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -31,6 +33,14 @@ class Samples:
         indices = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
         names = tuple(self.names[index] for index in indices) if self.names else ()
         return Samples(self.inputs[indices], self.labels[indices], names)
+
+
+def real(samples: Samples, bench: str) -> Floats:
+    """Inputs as the network takes them: float32; pictures of bytes become 0 to 1 or 0 to 255."""
+    inputs = samples.inputs
+    if inputs.dtype != np.uint8:
+        return np.asarray(inputs, np.float32)
+    return inputs.astype(np.float32) * SCALE.get(bench, np.float32(1))
 
 
 @dataclass(frozen=True)

@@ -7,32 +7,27 @@ one would. A checkpoint is replaced in one step after each epoch whose loss is a
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 
 from common.errors import UserError
 from common.files import write_atomic
 from models.backend import tensorflow
+from models.lessons import Lesson
 from models.recipes import Recipe
-from models.samples import Corpus, Floats, Samples, one_hot
+from models.samples import Corpus, real
 
-SCALE = {"vww": np.float32(1 / 255)}  # of uint8 pictures; the network for ic takes 0 to 255
 SMOKE_STEPS = 3  # of an epoch
 SMOKE_EPOCHS = 2
+CHECKPOINT = "checkpoint"
 MARGIN = 4  # of disk space over what the run writes
 
 Report = Callable[[str], None]
-
-
-class Teacher(Protocol):
-    """Probabilities [n, classes] of a batch [n, ...]."""
-
-    def __call__(self, batch: Floats) -> Floats: ...
 
 
 @dataclass(frozen=True)
@@ -61,18 +56,8 @@ class Run:
         return {"recipe": self.recipe.name, "bench": self.recipe.bench, "seed": self.seed, "epochs": self.epochs}
 
 
-def real(samples: Samples, bench: str) -> Floats:
-    """Inputs as the network takes them: float32; pictures of bytes become 0 to 1 or 0 to 255."""
-    inputs = samples.inputs
-    if inputs.dtype != np.uint8:
-        return np.asarray(inputs, np.float32)
-    return inputs.astype(np.float32) * SCALE.get(bench, np.float32(1))
-
-
-def train(
-    run: Run, network: Any, corpus: Corpus, teacher: Teacher | None, report: Report, *, resume: bool
-) -> list[Epoch]:
-    """Fit ``network``; every epoch's figures.
+def train(run: Run, network: Any, corpus: Corpus, lesson: Lesson, report: Report, *, resume: bool) -> list[Epoch]:
+    """Fit the lesson's model, which holds the layers of ``network``; every epoch's figures.
 
     Raises:
         UserError: the loss is no number, the disk is too small, or the checkpoint is of another run. The last good
@@ -82,23 +67,24 @@ def train(
     tf = tensorflow(one_dnn=True)
     if not len(corpus.training):
         raise UserError(f"{corpus.origin}: there is nothing to train with")
-    network.compile(
+    lesson.model.compile(
         tf.keras.optimizers.AdamW(weight_decay=run.recipe.weight_decay)
         if run.recipe.weight_decay
         else tf.keras.optimizers.Adam(),
-        run.recipe.loss,
+        lesson.losses,
+        loss_weights=lesson.weights,
     )
     checkpoint = Checkpoint(run)
-    checkpoint.check_space(network)
-    history = checkpoint.load(network) if resume else []
+    checkpoint.check_space(lesson.model)
+    history = checkpoint.load(lesson.model) if resume else []
     if history:
         report(f"going on after epoch {history[-1].number} of {run.epochs}")
     log = Log(run.folder / "logs")
     try:
         for number in range(len(history), run.epochs):
-            history.append(_epoch(run, network, corpus, teacher, number))
+            history.append(_epoch(run, network, corpus, lesson, number))
             last = history[-1]
-            checkpoint.save(network, history)
+            checkpoint.save(lesson.model, history)
             log.write(last, run.recipe.schedule(number, run.epochs))
             if last.number % max(1, run.epochs // 20) == 0 or last.number == run.epochs:
                 left = np.mean([epoch.seconds for epoch in history]) * (run.epochs - last.number)
@@ -115,19 +101,19 @@ def train(
     return history
 
 
-def _epoch(run: Run, network: Any, corpus: Corpus, teacher: Teacher | None, number: int) -> Epoch:
+def _epoch(run: Run, network: Any, corpus: Corpus, lesson: Lesson, number: int) -> Epoch:
     started = time.monotonic()
-    network.optimizer.learning_rate = run.recipe.schedule(number, run.epochs)
+    lesson.model.optimizer.learning_rate = run.recipe.schedule(number, run.epochs)
     tensorflow().keras.utils.set_random_seed(run.seed * 100_003 + number)  # dropout
     random = np.random.default_rng([run.seed, number])
     losses = []
-    for inputs, targets in batches(run, corpus.training, teacher, random):
-        loss = float(network.train_on_batch(inputs, targets))
-        network.reset_metrics()
+    for inputs, targets in islice(lesson.batches(corpus.training, random), SMOKE_STEPS if run.smoke else None):
+        loss = float(np.ravel(lesson.model.train_on_batch(inputs, targets))[0])  # the sum of those of all outputs
+        lesson.model.reset_metrics()
         if not np.isfinite(loss):
             raise UserError(
                 f"the loss is {loss} in epoch {number + 1}: the training diverged; the checkpoint in"
-                f" {run.folder / 'checkpoint'} is of the epoch before; try another --seed or look at the data"
+                f" {run.folder / CHECKPOINT} is of the epoch before; try another --seed or look at the data"
             )
         losses.append(loss)
     return Epoch(number + 1, float(np.mean(losses)), quality(run, network, corpus), time.monotonic() - started)
@@ -147,54 +133,12 @@ def quality(run: Run, network: Any, corpus: Corpus) -> float:
     return float((outputs.argmax(axis=1) == samples.labels).mean())
 
 
-def batches(run: Run, samples: Samples, teacher: Teacher | None, random: Generator) -> Iterator[tuple[Floats, Floats]]:
-    """Augmented inputs and their targets, once through the samples in a random order; full batches where possible."""
-    recipe = run.recipe
-    order = random.permutation(len(samples))
-    size = min(recipe.batch, len(order))
-    starts = range(0, len(order) - size + 1, size)
-    for step, start in enumerate(starts):
-        if run.smoke and step == SMOKE_STEPS:
-            return
-        chosen = samples.take(order[start : start + size])
-        inputs = real(chosen, recipe.bench)
-        if recipe.augment:
-            inputs = recipe.augment(random, inputs)
-        if recipe.loss == "mse":
-            yield inputs, inputs
-            continue
-        targets = one_hot(chosen.labels, _classes(recipe))
-        if recipe.mixup:
-            inputs, targets = mix(random, inputs, targets, recipe.mixup)
-        if teacher:
-            taught = np.power(teacher(inputs), 1 / recipe.temperature)
-            taught /= taught.sum(axis=1, keepdims=True)
-            targets = recipe.trust * taught + (1 - recipe.trust) * targets
-        yield inputs, targets.astype(np.float32)
-
-
-def _classes(recipe: Recipe) -> int:
-    from common.benchmark import load_benchmark
-
-    return load_benchmark(recipe.bench).output_shapes[0][-1]
-
-
-def mix(random: Generator, inputs: Floats, targets: Floats, alpha: float) -> tuple[Floats, Floats]:
-    """Each sample with another one of the batch, the larger share its own (mixup, arXiv:1710.09412)."""
-    share = random.beta(alpha, alpha, (len(inputs), 1))
-    share = np.maximum(share, 1 - share).astype(np.float32)
-    other = random.permutation(len(inputs))
-    weight = share.reshape(-1, *[1] * (inputs.ndim - 1))
-    mixed = inputs * weight + inputs[other] * (1 - weight)
-    return np.asarray(mixed), np.asarray(targets * share + targets[other] * (1 - share))
-
-
 class Checkpoint:
     """`checkpoint/` of a run: network, optimizer and history after the last good epoch."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._folder = run.folder / "checkpoint"
+        self._folder = run.folder / CHECKPOINT
 
     def check_space(self, network: Any) -> None:
         """Raises UserError where the disk cannot hold what the run writes."""

@@ -19,8 +19,7 @@ from models.architectures import architecture
 from models.quantize import INT8, LayerReport, chosen, convert, layer_reports, read_indices
 from models.recipes import REFERENCE
 from models.registry import Model, by_name, fetch
-from models.samples import Samples, require_classes
-from models.trainer import real
+from models.samples import Samples, real, require_classes
 from models.weights import load
 
 Report = Callable[[str], None]

@@ -5,6 +5,7 @@ Facts: mlcommons/tiny, benchmark/training/visual_wake_words/vww_model.py.
 
 from typing import Any
 
+from models.architectures.stage import stage_end
 from models.backend import keras
 
 SIZE = 96  # pixels, height and width
@@ -24,17 +25,17 @@ def build() -> Any:
     layers, l2 = k.layers, k.regularizers.L2(DECAY)
     convolution = {"padding": "same", "kernel_initializer": "he_normal", "kernel_regularizer": l2}
     x = inputs = k.Input((SIZE, SIZE, 3))
-    x = _normalised(layers, layers.Conv2D(FIRST, 3, strides=2, **convolution)(x))
-    for stride, channels in BLOCKS:
+    x = _normalised(layers, layers.Conv2D(FIRST, 3, strides=2, **convolution)(x), stage_end(0))
+    for number, (stride, channels) in enumerate(BLOCKS, 1):
         depthwise = layers.DepthwiseConv2D(
             3, strides=stride, padding="same", depthwise_initializer="he_normal", depthwise_regularizer=l2
         )
         x = _normalised(layers, depthwise(x))
-        x = _normalised(layers, layers.Conv2D(channels, 1, **convolution)(x))
+        x = _normalised(layers, layers.Conv2D(channels, 1, **convolution)(x), stage_end(number))
     x = layers.Flatten()(layers.AveragePooling2D(tuple(x.shape[1:3]))(x))
     output = layers.Dense(CLASSES, activation="softmax", kernel_initializer="he_normal")(x)
     return k.Model(inputs, output, name="mobilenet_v1")
 
 
-def _normalised(layers: Any, x: Any) -> Any:
-    return layers.ReLU()(layers.BatchNormalization()(x))
+def _normalised(layers: Any, x: Any, name: str | None = None) -> Any:
+    return layers.ReLU(name=name)(layers.BatchNormalization()(x))

@@ -5,6 +5,7 @@ Facts: mlcommons/tiny, benchmark/training/image_classification/keras_model.py.
 
 from typing import Any
 
+from models.architectures.stage import stage_end
 from models.backend import keras
 
 SIZE = 32  # pixels, height and width
@@ -29,12 +30,12 @@ def build(filters: int = FILTERS) -> Any:
         return layers.BatchNormalization()(x)
 
     x = inputs = k.Input((SIZE, SIZE, 3))
-    x = layers.ReLU()(normalised(convolution(x, filters, 3)))
-    for channels, stride in ((filters, 1), (2 * filters, 2), (4 * filters, 2)):
+    x = layers.ReLU(name=stage_end(0))(normalised(convolution(x, filters, 3)))
+    for number, (channels, stride) in enumerate(((filters, 1), (2 * filters, 2), (4 * filters, 2)), 1):
         y = layers.ReLU()(normalised(convolution(x, channels, 3, stride)))
         y = normalised(convolution(y, channels, 3))
         shortcut = convolution(x, channels, 1, stride) if stride > 1 else x
-        x = layers.ReLU()(layers.Add()([shortcut, y]))
+        x = layers.ReLU(name=stage_end(number))(layers.Add()([shortcut, y]))
     x = layers.Flatten()(layers.AveragePooling2D(tuple(x.shape[1:3]))(x))
     output = layers.Dense(CLASSES, activation="softmax", kernel_initializer="he_normal")(x)
     return k.Model(inputs, output, name="resnet8")

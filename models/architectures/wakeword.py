@@ -5,6 +5,7 @@ Facts: mlcommons/tiny, benchmark/training/streaming_wakeword/keras_model.py.
 
 from typing import Any
 
+from models.architectures.stage import stage_end
 from models.backend import keras
 
 FRAMES = 30
@@ -19,9 +20,9 @@ def build() -> Any:
     k = keras()
     layers = k.layers
     x = inputs = k.Input((FRAMES, 1, BANDS))
-    for taps, channels in BLOCKS:
+    for number, (taps, channels) in enumerate(BLOCKS):
         x = layers.DepthwiseConv2D((taps, 1), use_bias=False)(x)
         x = layers.Conv2D(channels, 1, use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.ReLU(name=stage_end(number))(layers.BatchNormalization()(x))
         x = layers.Dropout(DROPOUT)(x)
     return k.Model(inputs, layers.Dense(CLASSES, activation="softmax")(layers.Flatten()(x)), name="wakeword")

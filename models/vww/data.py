@@ -10,11 +10,13 @@ from models import pictures
 from models.archives import members
 from models.ic import data as cifar
 from models.samples import Corpus, Samples, require_classes
+from models.vww.scenes import scenes
 
 SIZE = 96
 FOLDERS = ("non_person", "person")  # class 0 and 1
 VALIDATION_SHARE = 0.1
 MOSAICS = (2, 3)  # pictures along a side; one mosaic of each kind for each picture
+SCENES = 9  # for each picture
 
 
 def load(source: Path, seed: int) -> Corpus:
@@ -52,7 +54,7 @@ def folders(source: Path, seed: int) -> Corpus:
 
 
 def collages(source: Path, seed: int) -> Corpus:
-    """CIFAR-10 pictures scaled up, and mosaics of 4 and of 9: uint8 [n, 96, 96, 3], of unknown class.
+    """CIFAR-10 pictures scaled up, mosaics of 4 and of 9, and scenes: uint8 [n, 96, 96, 3], of unknown class.
 
     CIFAR-10 has no class of people, though some pictures have a person in them.
     """
@@ -64,8 +66,9 @@ def collages(source: Path, seed: int) -> Corpus:
         for side in MOSAICS:
             tiles = np.stack([pictures.scaled(pixels, SIZE // side) for pixels in part.inputs])
             whole += [mosaic(tiles[random.integers(0, len(tiles), (side, side))]) for _ in range(len(part))]
+        whole += [*scenes(random, part.inputs, SCENES * len(part), SIZE)]
         samples.append(Samples(np.stack(whole), np.zeros(len(whole), np.int64)))
-    return Corpus(samples[0], samples[1], f"collages of {small.origin}", dict(small.facts), labelled=False)
+    return Corpus(samples[0], samples[1], f"collages and scenes of {small.origin}", dict(small.facts), labelled=False)
 
 
 def mosaic(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:

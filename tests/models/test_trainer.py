@@ -9,9 +9,10 @@ import pytest
 from common.errors import UserError
 from generator.importer import parse_graph
 from models import pipeline
+from models.lessons import Answers, mix
 from models.recipes import Recipe, recipe, steps
 from models.samples import Corpus, Samples
-from models.trainer import Run, mix, train
+from models.trainer import Epoch, Run, train
 
 RECIPE = Recipe("test", "kws", "ds_cnn", epochs=4, batch=16, schedule=steps((4, 1e-2)))
 
@@ -36,9 +37,13 @@ def network() -> Any:
     return tf.keras.Model(inputs, tf.keras.layers.Dense(12, activation="softmax")(inputs))
 
 
+def fit(run: Run, model: Any, corpus: Corpus, report: Any, *, resume: bool) -> list[Epoch]:
+    return train(run, model, corpus, Answers(run.recipe, model), report, resume=resume)
+
+
 def test_it_learns_and_logs(tmp_path: Path, corpus: Corpus) -> None:
     model = network()
-    history = train(Run(RECIPE, tmp_path, 0, 30), model, corpus, None, quiet, resume=False)
+    history = fit(Run(RECIPE, tmp_path, 0, 30), model, corpus, quiet, resume=False)
     assert history[-1].loss < history[0].loss
     assert history[-1].quality > 0.9
     assert [path.name for path in (tmp_path / "checkpoint").glob("*.keras")] == ["epoch_0030.keras"]
@@ -46,7 +51,7 @@ def test_it_learns_and_logs(tmp_path: Path, corpus: Corpus) -> None:
 
 def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, corpus: Corpus) -> None:
     whole = network()
-    train(Run(RECIPE, tmp_path / "whole", 0, 4), whole, corpus, None, quiet, resume=False)
+    fit(Run(RECIPE, tmp_path / "whole", 0, 4), whole, corpus, quiet, resume=False)
     broken = network()
     lines: list[str] = []
 
@@ -56,30 +61,30 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, corpus: Corpus)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(Run(RECIPE, tmp_path / "b", 0, 4), broken, corpus, None, interrupt, resume=False)
+        fit(Run(RECIPE, tmp_path / "b", 0, 4), broken, corpus, interrupt, resume=False)
     assert "epoch 2 is saved; go on with --resume" in lines[-1]
     again = network()
-    history = train(Run(RECIPE, tmp_path / "b", 0, 4), again, corpus, None, quiet, resume=True)
+    history = fit(Run(RECIPE, tmp_path / "b", 0, 4), again, corpus, quiet, resume=True)
     assert [epoch.number for epoch in history] == [1, 2, 3, 4]
     assert all(np.array_equal(a, b) for a, b in zip(whole.get_weights(), again.get_weights(), strict=True))
 
 
 def test_loss_that_is_no_number_keeps_the_checkpoint(tmp_path: Path, corpus: Corpus) -> None:
     run = Run(RECIPE, tmp_path, 0, 2)
-    train(run, network(), corpus, None, quiet, resume=False)
+    fit(run, network(), corpus, quiet, resume=False)
     before = sorted((tmp_path / "checkpoint").iterdir())
     corpus.training.inputs[:] = np.nan
     with pytest.raises(UserError, match="the loss is nan in epoch 1: the training diverged"):
-        train(run, network(), corpus, None, quiet, resume=False)
+        fit(run, network(), corpus, quiet, resume=False)
     assert sorted((tmp_path / "checkpoint").iterdir()) == before
 
 
 def test_checkpoint_of_another_run_is_refused(tmp_path: Path, corpus: Corpus) -> None:
     with pytest.raises(UserError, match="no checkpoint in"):
-        train(Run(RECIPE, tmp_path, 0, 2), network(), corpus, None, quiet, resume=True)
-    train(Run(RECIPE, tmp_path, 0, 1), network(), corpus, None, quiet, resume=False)
+        fit(Run(RECIPE, tmp_path, 0, 2), network(), corpus, quiet, resume=True)
+    fit(Run(RECIPE, tmp_path, 0, 1), network(), corpus, quiet, resume=False)
     with pytest.raises(UserError, match="is of another run"):
-        train(Run(RECIPE, tmp_path, 1, 1), network(), corpus, None, quiet, resume=True)
+        fit(Run(RECIPE, tmp_path, 1, 1), network(), corpus, quiet, resume=True)
 
 
 def test_small_disk_is_found_before_the_training(
@@ -91,7 +96,7 @@ def test_small_disk_is_found_before_the_training(
     model = network()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(UserError, match="0 MB free, the training needs"):
-        train(Run(RECIPE, tmp_path, 0, 1), model, corpus, None, quiet, resume=False)
+        fit(Run(RECIPE, tmp_path, 0, 1), model, corpus, quiet, resume=False)
 
 
 def test_mixup_keeps_the_targets_sums() -> None:
