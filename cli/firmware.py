@@ -17,6 +17,7 @@ from cli.options import (
     RUNTIME_HELP,
     SERIAL_HELP,
     STREAMING_HELP,
+    TFLM_LIB_HELP,
     friendly,
     path_of,
     port_of,
@@ -37,6 +38,7 @@ from common.console import console, say
         "energy": "also the image for energy mode, in energy/ of that folder: timestamps on a pin, 9600 baud",
         "platform": "PlatformIO platform: firmbench, or ststm32 where it is installed (default firmbench)",
         "streaming": STREAMING_HELP,
+        "tflm_lib": TFLM_LIB_HELP,
     }
 )
 @friendly
@@ -53,10 +55,11 @@ def build(
     energy: bool = False,
     platform: str | None = None,
     streaming: str | None = None,
+    tflm_lib: str | None = None,
 ) -> None:
     """Build the firmware: model -> C -> PlatformIO -> build/<board>/<bench>/firmware.elf, .bin, .map."""
     build_firmware(
-        board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget, energy, platform, streaming
+        board, bench, model, runtime, no_dce, optimize, ram_budget, flash_budget, energy, platform, streaming, tflm_lib
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cli.options import DEFAULT_BENCH, DEFAULT_BOARD, DEFAULT_OPTIMIZE, DEFAULT_RUNTIME, byte_count, count_of, path_of
+from cli.options import DEFAULT_BENCH, DEFAULT_BOARD, DEFAULT_RUNTIME, byte_count, count_of, path_of
 from common.console import console, say
 
 
@@ -34,11 +34,14 @@ def build_firmware(
     energy: bool | None = None,
     platform: str | None = None,
     streaming: str | None = None,
+    tflm_lib: str | None = None,
 ) -> Any:
     from common.board import load_board
     from generator.build import build
     from generator.platformio import OWN_PLATFORM
-    from generator.report import change_lines, size_table
+    from generator.report import size_table, summary
+    from generator.tflm.contents import Interpreter
+    from harness import arena
 
     chosen = load_board(board or DEFAULT_BOARD)
     choice = chosen_model(bench, model, streaming)
@@ -52,29 +55,30 @@ def build_firmware(
             lambda step: status.update(f"building {benchmark.name} for {chosen.name}: {step}"),
             choice.notes,
             dead_channels=not no_dce,
-            optimize=optimize or DEFAULT_OPTIMIZE,
+            optimize=optimize,
             ram_budget=byte_count("--ram-budget", ram_budget),
             flash_budget=byte_count("--flash-budget", flash_budget),
             energy=bool(energy),
             platform=platform or OWN_PLATFORM,
+            interpreter=Interpreter(tflm_lib, arena),
         )
     console.print(size_table(firmware, chosen))
-    for line in (*change_lines(firmware.changes), f"{firmware.macs:,} MACs; memory plan: {firmware.plan}"):
+    for line in summary(firmware):
         say(line)
     for note in firmware.notes:
         say(f"note: {firmware.model.name}: {note}")
     return firmware
 
 
-def built(*options: str | bool | None) -> Any:
+def built(*options: str | None, tflm_lib: str | None = None) -> Any:
     """The last build; a new one where any of the ``options`` of `build_firmware` is given or nothing was built yet."""
     from common.artifact import last_firmware
 
-    if all(option is None for option in options):
+    if all(option is None for option in (*options, tflm_lib)):
         firmware = last_firmware()
         if firmware is not None:
             return firmware
-    return build_firmware(*options)  # type: ignore[arg-type]
+    return build_firmware(*options, tflm_lib=tflm_lib)  # type: ignore[arg-type,misc]
 
 
 def energy_image(firmware: Any) -> Any:

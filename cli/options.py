@@ -22,7 +22,11 @@ MODEL_HELP = (
     "a .tflite model; without --bench, my_model.toml beside my_model.tflite or the model itself describes its use"
 )
 DATA_HELP = "folder with inputs (<DIR>/<model id>/y_labels.csv and .bin files); default: synthetic ones"
-RUNTIME_HELP = f"how the model runs: aot, compiled ahead of time (default {DEFAULT_RUNTIME})"
+RUNTIME_HELP = (
+    "how the model runs: aot, compiled ahead of time, or tflm, in TensorFlow Lite Micro's interpreter"
+    f" (default {DEFAULT_RUNTIME})"
+)
+TFLM_LIB_HELP = "for runtime tflm: folder of the library, or OWNER/NAME@VERSION or URL#COMMIT for PlatformIO to fetch"
 OPTIMIZE_HELP = (
     "what RAM is spent for: latency (kernels and constants are copied there at boot), memory (nothing is) or balanced"
     f" (kernels, and constants that pay) (default {DEFAULT_OPTIMIZE})"

@@ -16,6 +16,7 @@ from cli.options import (
     PORT_HELP,
     RUNTIME_HELP,
     SERIAL_HELP,
+    TFLM_LIB_HELP,
     count_of,
     friendly,
     integer,
@@ -32,6 +33,7 @@ from common.console import console
         "bench": BENCH_HELP,
         "model": MODEL_HELP,
         "runtime": RUNTIME_HELP,
+        "tflm_lib": TFLM_LIB_HELP,
         "port": PORT_HELP,
         "serial": SERIAL_HELP,
         "data": DATA_HELP,
@@ -56,6 +58,7 @@ def bench(
     bench: str | None = None,
     model: str | None = None,
     runtime: str | None = None,
+    tflm_lib: str | None = None,
     port: str | None = None,
     serial: str | None = None,
     data: str | None = None,
@@ -91,7 +94,7 @@ def bench(
         volts=number("--volts", volts),
         io=io,
     )
-    firmware = built(board, bench, model, runtime)
+    firmware = built(board, bench, model, runtime, tflm_lib=tflm_lib)
     run_bench(firmware, load_board(firmware.board), mode, options, console)
 
 
@@ -101,6 +104,7 @@ def bench(
         "bench": BENCH_HELP,
         "model": MODEL_HELP,
         "runtime": RUNTIME_HELP,
+        "tflm_lib": TFLM_LIB_HELP,
         "count": "how many random inputs, and at most how many of the data set's",
         "seed": "of the random inputs",
         "data": DATA_HELP,
@@ -113,6 +117,7 @@ def verify(
     bench: str | None = None,
     model: str | None = None,
     runtime: str | None = None,
+    tflm_lib: str | None = None,
     count: str = "300",
     seed: str = "0",
     data: str | None = None,
@@ -122,7 +127,7 @@ def verify(
     from harness.verify import verify_firmware
 
     inputs, start = integer("--count", count), integer("--seed", seed)
-    firmware = built(board, bench, model, runtime)
+    firmware = built(board, bench, model, runtime, tflm_lib=tflm_lib)
     folder = path_of(data)
     verify_firmware(firmware, load_board(firmware.board), folder, inputs, start, console)
 

@@ -1,35 +1,29 @@
 """The build from end to end: model file in, firmware image and its description out."""
 
 import hashlib
-import math
 import platform as host_platform
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from elftools.elf.elffile import ELFFile
-
 from common import __version__
-from common.artifact import MODEL_FILE, Firmware, ModelInfo, StepInfo, build_folder, save_firmware
-from common.benchmark import ELEMENT_BYTES, MSE, Benchmark
+from common.artifact import MODEL_FILE, Firmware, ModelInfo, build_folder, save_firmware
+from common.benchmark import Benchmark
 from common.board import Board
 from common.errors import UserError
 from common.files import sha256, write_atomic
 from common.paths import FIRMWARE
 from generator import platformio
-from generator.compile import compile_model
+from generator.contents import Report, Request, compiled_contents
+from generator.fit import image_sizes
 from generator.importer import read_model
-from generator.placement import place
-from generator.plan import Plan
-from generator.plan_report import plan_summary
-from generator.program import Port, Program
 from generator.render import STACK_BYTES, write_project
-from generator.straight import with_straight
-from generator.tuning import Tuning, load_tuning
+from generator.tflm.contents import Interpreter, interpreted_contents
+from generator.tuning import Tuning
 
-RUNTIMES = ("aot",)
-Report = Callable[[str], None]
+AOT, TFLM = "aot", "tflm"
+RUNTIMES = (AOT, TFLM)
+DEFAULT_OPTIMIZE = {AOT: "latency", TFLM: "memory"}
 
 
 def build(
@@ -41,19 +35,21 @@ def build(
     notes: tuple[str, ...] = (),
     *,
     dead_channels: bool = True,
-    optimize: str = "latency",
+    optimize: str | None = None,
     ram_budget: int | None = None,
     flash_budget: int | None = None,
     tuning: Tuning | None = None,
     energy: bool = False,
     platform: str = platformio.OWN_PLATFORM,
+    interpreter: Interpreter | None = None,
 ) -> Firmware:
     """Build the firmware that runs ``model`` as ``benchmark`` on ``board``, below ``build/<board>/<bench>/``.
 
     ``notes`` are kept with it, see `Firmware`. ``dead_channels``: drop channels that change nothing.
-    ``optimize``, ``ram_budget``: see `generator.placement.place`. ``flash_budget``, too: bytes the image may take.
-    ``tuning``: None for what the repository holds for this model. ``platform``: PlatformIO's, that compiles.
-    ``energy``: build the image for energy mode, too, from the same code: ``energy/`` in that folder.
+    ``optimize``, ``ram_budget``: see `generator.placement.place`; None is the runtime's default. ``flash_budget``, too:
+    bytes the image may take. ``tuning``: None for what the repository holds for this model. ``platform``:
+    PlatformIO's, that compiles. ``energy``: build the image for energy mode, too, from the same code: ``energy/`` in
+    that folder. ``interpreter``: for runtime ``tflm``, which needs it.
 
     The folder's ``firmware.*`` and ``build.json`` change only when everything succeeded.
 
@@ -62,37 +58,39 @@ def build(
     """
     if runtime not in RUNTIMES:
         raise UserError(f"unknown runtime '{runtime}'; runtimes are: {', '.join(RUNTIMES)}")
+    if runtime != TFLM and interpreter is not None and interpreter.library is not None:
+        raise UserError("--tflm-lib names the library of runtime tflm: add --runtime tflm, or leave it out")
     if benchmark.front_end:
         _check_wakeword(board, benchmark, energy)
     platformio.require_platform(platform)
     compiler = platformio.require_compiler() if platform == platformio.OWN_PLATFORM else f"PlatformIO {platform}"
     report(f"compiling {model.name}")
     content = read_model(model)
-    digest = hashlib.sha256(content).hexdigest()
-    if tuning is None:
-        tuning = load_tuning(board.name, digest, optimize)
-    compiled = compile_model(
+    info = ModelInfo(model.name, hashlib.sha256(content).hexdigest(), len(content))
+    request = Request(
+        board,
+        benchmark,
+        model,
         content,
-        str(model),
-        dead_channels=dead_channels,
-        compact=optimize == "memory",
-        tuning=tuning,
-        streaming=benchmark.streaming,
-        front_end=benchmark.front_end,
+        info,
+        dead_channels,
+        optimize or DEFAULT_OPTIMIZE[runtime],
+        ram_budget,
+        tuning,
+        platform,
     )
-    program, memory = compiled.program, compiled.memory
-    check_ports(program, benchmark, model)
-    placement = place(program, board, optimize, check_fit(program, memory, board, benchmark), ram_budget)
-    program = with_straight(program, placement.straight)
-    info = ModelInfo(model.name, digest, len(content))
+    if runtime == TFLM:
+        if interpreter is None:
+            raise ValueError("runtime tflm needs an interpreter")
+        contents = interpreted_contents(request, interpreter, report)
+    else:
+        contents = compiled_contents(request)
 
     def image(energy_of: str) -> Firmware:
         mode = "energy" if energy_of else "performance"
         folder = build_folder(board.name, benchmark.name, energy=bool(energy_of))
         report(f"rendering sources for {mode} mode")
-        write_project(
-            folder, program, memory, placement, info, board, benchmark, energy=bool(energy_of), platform=platform
-        )
+        write_project(folder, contents.files(folder, bool(energy_of)))
         report(f"compiling with PlatformIO for {mode} mode")
         platformio.run(folder, "--disable-auto-clean", platform=platform)
         output = folder / ".pio" / "build" / board.name
@@ -106,13 +104,13 @@ def build(
             board=board.name,
             benchmark=replace(benchmark, model=folder / MODEL_FILE, untrained=""),
             runtime=runtime,
-            optimize=optimize,
+            optimize=request.optimize,
             model=info,
             elf_sha256=sha256(folder / "firmware.elf"),
             flash_bytes=sizes.flash,
             ram_bytes=sizes.ram,
-            arena_bytes=memory.arena_bytes,
-            arena_lower_bound_bytes=memory.lower_bound_bytes,
+            arena_bytes=contents.arena_bytes,
+            arena_lower_bound_bytes=contents.arena_lower_bound_bytes,
             stack_bytes=STACK_BYTES,
             copied_bytes=sizes.copied,
             tools={
@@ -122,11 +120,11 @@ def build(
                 "scons": version("scons"),
                 "compiler": compiler,
             },
-            steps=tuple(StepInfo(step.operator, step.operator_name, step.kernel, step.macs) for step in program.steps),
-            remembers=bool(program.states),
-            notes=notes,
-            changes=compiled.changes,
-            plan=plan_summary(program, memory),
+            steps=contents.steps,
+            remembers=contents.remembers,
+            notes=(*notes, *contents.notes),
+            changes=contents.changes,
+            plan=contents.plan,
             energy_of=energy_of,
         )
 
@@ -146,86 +144,8 @@ def _check_wakeword(board: Board, benchmark: Benchmark, energy: bool) -> None:
         raise UserError(f"there is no energy-mode image of benchmark '{benchmark.name}'; leave out --energy")
 
 
-def check_ports(program: Program, benchmark: Benchmark, model: Path) -> None:
-    """Refuse a model whose inputs or outputs are not the benchmark's."""
-    misfit = f"{model} does not fit benchmark '{benchmark.name}'"
-    outputs = program.outputs[:-1] if benchmark.front_end else program.outputs  # without the features
-    for side, ports, shapes in (
-        ("input", program.inputs, [wire.shape for wire in benchmark.inputs]),
-        ("output", outputs, benchmark.output_shapes),
-    ):
-        if len(ports) != len(shapes):
-            wanted = "one" if len(shapes) == 1 else len(shapes)
-            raise UserError(f"{misfit}: it has {len(ports)} {side}s, not {wanted}")
-        for port, shape in zip(ports, shapes, strict=True):
-            if port.elements != math.prod(shape):
-                raise UserError(
-                    f"{misfit}: its {side} has {port.elements} elements,"
-                    f" the benchmark's has {math.prod(shape)} {list(shape)}"
-                )
-            if port.dtype not in ELEMENT_BYTES:
-                raise UserError(f"{model}: its {side} is {port.dtype}; supported are {', '.join(ELEMENT_BYTES)}")
-    for wire, port in zip(benchmark.inputs, program.inputs, strict=True):
-        if not converts(wire.dtype, port):
-            quantised = "" if port.quantization is not None else " without quantisation"
-            raise UserError(f"{misfit}: its input is {port.dtype}{quantised}, which {wire.dtype} cannot become")
-    if benchmark.results == MSE and (
-        [wire.dtype for wire in benchmark.inputs] != ["float32"]
-        or [port.elements for port in program.outputs] != [benchmark.inputs[0].elements]
-    ):
-        raise UserError(f"{misfit}: results '{MSE}' need one float32 input and one output with as many elements")
-
-
-def converts(wire: str, port: Port) -> bool:
-    """Whether firmware/core/tensor.h makes this input tensor of numbers of type ``wire``."""
-    same = port.dtype in (wire, "float32") or {wire, port.dtype} == {"int8", "uint8"}
-    return same or (port.dtype in ("int8", "uint8", "int16") and port.quantization is not None)
-
-
-def check_fit(program: Program, memory: Plan, board: Board, benchmark: Benchmark) -> int:
-    """Refuse early what cannot fit whatever the compiler does; the linker has the last word.
-
-    Returns the bytes of RAM that arena, stack and buffers need.
-    """
-    excess = program.constant_bytes - board.flash.size
-    if excess > 0:
-        raise UserError(
-            f"the model is too large for {board.title}: its weights need {program.constant_bytes:,} bytes of flash,"
-            f" {excess:,} more than the {board.flash.size:,} there are"
-        )
-    ram = board.ram_bytes
-    buffers = benchmark.max_input_bytes + (benchmark.input_bytes if benchmark.results == MSE else 0)
-    needed = memory.arena_bytes + STACK_BYTES + buffers
-    if needed > ram:
-        raise UserError(
-            f"the model is too large for {board.title}: tensor arena, input buffer and stack need {needed:,} bytes of"
-            f" RAM, {needed - ram:,} more than the {ram:,} there are"
-        )
-    return needed
-
-
 def _check_budget(memory: str, size: int, budget: int | None) -> None:
     if budget is not None and size > budget:
         raise UserError(
             f"the image needs {size:,} bytes of {memory}, {size - budget:,} more than the budget of {budget:,}"
         )
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Bytes of flash programmed, of RAM reserved, and of that what is copied from flash: code, constants and data."""
-
-    flash: int
-    ram: int
-    copied: int
-
-
-def image_sizes(elf: Path) -> Sizes:
-    with elf.open("rb") as file:
-        image = ELFFile(file)
-        loaded = [s for s in image.iter_segments("PT_LOAD") if s["p_filesz"]]
-        end = max(segment["p_paddr"] + segment["p_filesz"] for segment in loaded)
-        flash = end - min(segment["p_paddr"] for segment in loaded)
-        size = {section.name: section["sh_size"] for section in image.iter_sections()}
-    copied = sum(size.get(name, 0) for name in (".fast_code", ".constants", ".data"))
-    return Sizes(flash, copied + sum(size.get(name, 0) for name in (".stack", ".bss")), copied)

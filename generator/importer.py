@@ -175,15 +175,18 @@ def _operator(model: Any, source: Any, index: int) -> Operator:
         raise UserError(
             f"operator {index} has the code {source.OpcodeIndex()}, there are {model.OperatorCodesLength()}"
         )
-    code = model.OperatorCodes(source.OpcodeIndex())
-    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    name = OPERATOR_NAMES.get(number, f"BUILTIN_{number}")
-    if name == "CUSTOM":
-        name = f"CUSTOM:{_text(code.CustomCode())}"
+    name = operator_name(model.OperatorCodes(source.OpcodeIndex()))
     inputs = _list(source.InputsLength, source.Inputs)
     outputs = _list(source.OutputsLength, source.Outputs)
     operator = Operator(index, name, inputs, outputs)
     return replace(operator, options=_options(source, operator)) if name in OPTIONS else operator
+
+
+def operator_name(code: Any) -> str:
+    """The name that an operator code of the flatbuffer stands for; ``CUSTOM:name`` where it is no builtin one."""
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    name = OPERATOR_NAMES.get(number, f"BUILTIN_{number}")
+    return f"{name}:{_text(code.CustomCode())}" if name == "CUSTOM" else name
 
 
 def _options(source: Any, operator: Operator) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from common.paths import BUILD
 OWN_PLATFORM, ST_PLATFORM = "firmbench", "ststm32"
 PLATFORMS = (OWN_PLATFORM, ST_PLATFORM)
 COMPILER = "arm-none-eabi-gcc"
+CPLUSPLUS = "arm-none-eabi-g++"
 OVERFLOW = re.compile(r"region [`'](\w+)' overflowed by (\d+) bytes")
 SHOWN_LINES = 12
 
@@ -40,6 +41,16 @@ def require_compiler() -> str:
         )
     answer = subprocess.run([COMPILER, "--version"], capture_output=True, text=True, check=False)
     return answer.stdout.splitlines()[0] if answer.stdout else "unknown"
+
+
+def require_cplusplus() -> None:
+    """Raises UserError where the compiler lacks the headers of C++."""
+    command = [CPLUSPLUS, "-x", "c++", "-E", "-include", "new", os.devnull]
+    if shutil.which(CPLUSPLUS) is None or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        raise UserError(
+            f"{CPLUSPLUS} has no headers of C++, which TensorFlow Lite Micro is written in; on Debian or Ubuntu run:"
+            " sudo apt-get install libstdc++-arm-none-eabi-dev"
+        )
 
 
 def user_core() -> Path:
@@ -77,6 +88,23 @@ def run(
         RunError: the image does not fit the board's memories (says by how much), or any other failure, with the end
             of the log.
     """
+    _platformio(project, "run", *arguments, environment=environment, platform=platform)
+
+
+def install_library(specification: str, storage: Path, project: Path, *, platform: str = OWN_PLATFORM) -> None:
+    """Fetch a library, with PlatformIO's own downloads, into the folder where ``run`` looks for those of a project.
+
+    Raises:
+        RunError: it cannot be had; says so after a minute where there is no network.
+    """
+    storage.mkdir(parents=True, exist_ok=True)
+    arguments = ("install", "--library", specification, "--storage-dir", str(storage))
+    _platformio(project, "pkg", *arguments, platform=platform)
+
+
+def _platformio(
+    project: Path, *arguments: str, environment: Mapping[str, str] | None = None, platform: str = OWN_PLATFORM
+) -> None:
     variables = {
         **os.environ,
         "PYTHONUNBUFFERED": "1",  # its words and those of the tools it starts come in order
@@ -88,7 +116,7 @@ def run(
         "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true",
         "PLATFORMIO_NO_ANSI": "true",
     }
-    command = [sys.executable, "-m", "platformio", "run", *arguments]
+    command = [sys.executable, "-m", "platformio", *arguments]
     answer = subprocess.run(
         command, cwd=project, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

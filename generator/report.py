@@ -24,6 +24,12 @@ def size_table(firmware: Firmware, board: Board) -> Table:
     return table
 
 
+def summary(firmware: Firmware) -> list[str]:
+    """What the runtime made of the model, and where its tensors are."""
+    macs = f"{firmware.macs:,} MACs; " if firmware.steps else ""
+    return [*change_lines(firmware.changes), f"{macs}memory plan: {firmware.plan}"]
+
+
 def change_lines(changes: tuple[str, ...]) -> list[str]:
     """What the graph passes did: how many changes of each kind, and their totals."""
     kinds: dict[str, int] = {}

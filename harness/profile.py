@@ -88,7 +88,10 @@ def profile_firmware(
     write_atomic(firmware.folder / PROFILE, json.dumps(profile_json(firmware, profile), indent=2) + "\n")
     data = {**profile_json(firmware, profile), "bench": firmware.bench, "board": board.title}
     write_atomic(page, profile_html(data, board.clock.sysclk_hz))
-    console.print(_table(firmware, board, profile))
+    if profile.layers:
+        console.print(_table(firmware, board, profile))
+    else:
+        say(f"{_headline(firmware, board, profile)}; its operators run inside the interpreter", console)
     console.print(_function_table(profile))
     for line in _summary(profile, firmware):
         say(line, console)
@@ -274,11 +277,15 @@ def profile_json(firmware: Firmware, profile: Profile) -> dict[str, Any]:
     }
 
 
+def _headline(firmware: Firmware, board: Board, profile: Profile) -> str:
+    milliseconds = profile.cycles * 1000 / board.clock.sysclk_hz
+    time = f"{profile.cycles:,} cycles, {milliseconds:.3f} ms ±{profile.interval_percent:.1f} %"
+    return f"{firmware.bench} on {board.title}, modelled: {time}"
+
+
 def _table(firmware: Firmware, board: Board, profile: Profile) -> Table:
     total = profile.cycles
-    milliseconds = total * 1000 / board.clock.sysclk_hz
-    title = f"{firmware.bench} on {board.title}, modelled: {total:,} cycles, {milliseconds:.3f} ms"
-    table = Table(title=f"{title} ±{profile.interval_percent:.1f} %")
+    table = Table(title=_headline(firmware, board, profile))
     table.add_column("operator")
     for heading in ("MACs", "cycles", "cycles/MAC", "share", "stalled"):
         table.add_column(heading, justify="right")

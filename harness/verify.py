@@ -162,10 +162,18 @@ def _running(firmware: Firmware, board: Board) -> Iterator[tuple[Machine, Serial
 def count_instructions(device: Device, macs: int, instructions_per_second: int) -> int:
     """Instructions of one inference of ``macs``, about, by the firmware's own timer. Raises as `Device.infer`.
 
-    Two measurements of different length: printing the first timestamp takes part of each.
+    Two measurements of different length: printing the first timestamp takes part of each. ``macs`` only saves time: 0
+    where they are not known.
     """
-    more = 1 + COUNTED_US * instructions_per_second // 1_000_000 // max(macs, 1)
-    short, long = (device.infer(iterations, 0, INFER_TIMEOUT_S).elapsed_us for iterations in (1, 1 + more))
+
+    def elapsed_us(inferences: int) -> int:
+        return device.infer(inferences, 0, INFER_TIMEOUT_S).elapsed_us
+
+    more = 1 + COUNTED_US * instructions_per_second // 1_000_000 // macs if macs else 1
+    short, long = elapsed_us(1), elapsed_us(1 + more)
+    while long - short < COUNTED_US and not macs:
+        more *= 4
+        long = elapsed_us(1 + more)
     return round((long - short) * instructions_per_second / 1_000_000 / more)
 
 

@@ -14,8 +14,9 @@ from common.board import Board, Memory, board_names, load_board
 from common.errors import UserError
 from common.paths import BOARDS, FIRMWARE
 from generator import platformio
-from generator.build import build, check_fit
+from generator.build import build
 from generator.compile import compile_model
+from generator.fit import check_fit
 from generator.importer import read_graph
 from generator.placement import place
 from generator.render import board_manifest
@@ -80,16 +81,17 @@ def test_a_model_that_does_not_fit_is_refused_with_the_numbers(tmp_path: Path) -
     tensors = [[graph.tensors[index] for index in ports] for ports in (graph.inputs, graph.outputs)]
     benchmark = describe_model(model, None, *tensors)
     compiled = compile_model(model.read_bytes(), str(model))
+    sizes = compiled.program.constant_bytes, compiled.memory.arena_bytes
     small = load_board("nucleo_l452re")
     message = r"too large for NUCLEO-L452RE: its weights need 1,\d+,\d+ bytes of flash, \d+,\d+ more than the 524,288"
     with pytest.raises(UserError, match=message):
-        check_fit(compiled.program, compiled.memory, small, benchmark)
-    assert check_fit(compiled.program, compiled.memory, load_board("nucleo_l4r5zi"), benchmark) > 0
+        check_fit(*sizes, small, benchmark)
+    assert check_fit(*sizes, load_board("nucleo_l4r5zi"), benchmark) > 0
     tiny = replace(small, memories=(small.flash, Memory("ram", "ram", 0x2000_0000, 1024)))
     ad = load_benchmark("ad")
     compiled = compile_model(ad.model.read_bytes(), "ad")
     with pytest.raises(UserError, match=r"need 12,\d+ bytes of RAM, 11,\d+ more than the 1,024 there are"):
-        check_fit(compiled.program, compiled.memory, tiny, ad)
+        check_fit(compiled.program.constant_bytes, compiled.memory.arena_bytes, tiny, ad)
 
 
 def with_rams(board: Board, *rams: Memory) -> Board:

@@ -41,7 +41,7 @@ def refused(folder: Path, *words: str, **environment: str) -> str:
     [
         (["build", "--board", "uno"], "error: unknown board 'uno'; boards are: b_l475e_iot01a"),
         (["build", "--bench", "xyz"], "error: unknown benchmark 'xyz'; benchmarks are: ad"),
-        (["build", "--runtime", "jit"], "error: unknown runtime 'jit'; runtimes are: aot"),
+        (["build", "--runtime", "jit"], "error: unknown runtime 'jit'; runtimes are: aot, tflm"),
         (["build", "--model", "absent.tflite"], "error: cannot read model absent.tflite: No such file"),
         (["build", "--colour", "red"], "--colour"),
         (["build", "--optimize", "beauty"], "error: unknown objective 'beauty'; objectives are: latency, balanced"),
@@ -167,7 +167,7 @@ def test_no_compiler(tmp_path: Path) -> None:
         (["bench", "--serial", "00FF00"], "no serial port of a device with serial number 00FF00"),
         (["bench", "--serial", "00FF00", "--port", "virtual"], "--port and --serial both name a port"),
         (["bench", "--port", "/dev/absent"], "does not exist"),
-        (["bench", "--runtime", "jit"], "runtimes are: aot"),
+        (["bench", "--runtime", "jit"], "runtimes are: aot, tflm"),
         (["bench", "--port", "virtual", "--data", "nowhere"], "nowhere"),
         (["verify", "--count", "0"], "at least one input"),
     ],

@@ -73,6 +73,8 @@ def _tensors(firmware: Firmware) -> tuple[Tensor, ...]:
     from generator.compile import compile_model
     from generator.plan_report import planned_tensors
 
+    if firmware.runtime != "aot":
+        return ()
     for dead_channels in (True, False):
         try:
             content = firmware.model_file.read_bytes()

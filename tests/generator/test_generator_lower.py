@@ -7,7 +7,7 @@ import pytest
 from common.benchmark import load_benchmark
 from common.board import load_board
 from common.errors import UserError
-from generator.build import check_fit, check_ports
+from generator.fit import check_fit, check_ports
 from generator.importer import read_graph
 from generator.lower import lower
 from generator.ops import REGISTRY
@@ -66,8 +66,8 @@ def test_too_large_for_flash_and_for_ram_says_by_how_much(tmp_path: Path) -> Non
     board = load_board("nucleo_l4r5zi")
     wide = lowered(tmp_path, fully_connected(units=4000, depth=600, with_bias=False))
     with pytest.raises(UserError, match=r"flash, 318,8\d\d more than the 2,097,152"):
-        check_fit(wide, plan(wide), board, load_benchmark("ad"))
+        check_fit(wide.constant_bytes, plan(wide).arena_bytes, board, load_benchmark("ad"))
     tensors = [TensorSpec((1, 1_000_000), "float32"), activation(1, 1_000_000)]
     big = lowered(tmp_path, build_model(tensors, [OperatorSpec("QUANTIZE", [0], [1])], [0], [1]))
     with pytest.raises(UserError, match=r"RAM, 3,356,416 more than the 655,360"):
-        check_fit(big, plan(big), board, load_benchmark("ad"))
+        check_fit(big.constant_bytes, plan(big).arena_bytes, board, load_benchmark("ad"))

@@ -129,7 +129,7 @@ def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
         load_board("nucleo")
     with pytest.raises(UserError, match="benchmarks are: ad"):
         load_benchmark("zzz")
-    with pytest.raises(UserError, match="runtimes are: aot"):
+    with pytest.raises(UserError, match="runtimes are: aot, tflm"):
         build(BOARD, BENCHMARK, BENCHMARK.model, "jit", lambda _: None)
     with pytest.raises(UserError, match="does not fit benchmark"):
         path = tmp_path / "small.tflite"

@@ -18,11 +18,9 @@ env.Append(  # type: ignore[name-defined]  # noqa: F821
         "-ffunction-sections",
         "-fdata-sections",
         "-ffp-contract=off",  # bit-exact float32: no fused multiply-add
-        "-Wall",
-        "-Wextra",
-        "-Werror",
     ],
     CFLAGS=["-std=c11"],
+    CXXFLAGS=["-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit"],
     LINKFLAGS=[
         *machine,
         "-nostartfiles",

@@ -1,0 +1,95 @@
+"""What a runtime makes of a model: the sources of its image, and what is to be said of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.artifact import ModelInfo, StepInfo
+from common.benchmark import Benchmark
+from common.board import Board
+from generator.compile import compile_model
+from generator.fit import check_fit, check_ports
+from generator.placement import place
+from generator.plan_report import plan_summary
+from generator.render import render_project
+from generator.straight import with_straight
+from generator.tuning import Tuning, load_tuning
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be built, see `generator.build.build`. ``content``: the model's bytes."""
+
+    board: Board
+    benchmark: Benchmark
+    model: Path
+    content: bytes
+    info: ModelInfo
+    dead_channels: bool
+    optimize: str
+    ram_budget: int | None
+    tuning: Tuning | None
+    platform: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """``files``: relative path -> text of the project, for its folder and whether it is for energy mode.
+
+    The rest is as in `Firmware`.
+    """
+
+    files: Callable[[Path, bool], dict[str, str]]
+    arena_bytes: int
+    arena_lower_bound_bytes: int
+    plan: str
+    steps: tuple[StepInfo, ...] = ()
+    remembers: bool = False
+    changes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def compiled_contents(request: Request) -> Contents:
+    """The model compiled ahead of time. Raises UserError where that cannot be done."""
+    board, benchmark, tuning = request.board, request.benchmark, request.tuning
+    if tuning is None:
+        tuning = load_tuning(board.name, request.info.sha256, request.optimize)
+    compiled = compile_model(
+        request.content,
+        str(request.model),
+        dead_channels=request.dead_channels,
+        compact=request.optimize == "memory",
+        tuning=tuning,
+        streaming=benchmark.streaming,
+        front_end=benchmark.front_end,
+    )
+    program, memory = compiled.program, compiled.memory
+    check_ports(program, benchmark, request.model)
+    needed = check_fit(program.constant_bytes, memory.arena_bytes, board, benchmark)
+    placement = place(program, board, request.optimize, needed, request.ram_budget)
+    program = with_straight(program, placement.straight)
+
+    def files(folder: Path, energy: bool) -> dict[str, str]:
+        return render_project(
+            folder,
+            program,
+            memory,
+            placement,
+            request.info,
+            board,
+            benchmark,
+            energy=energy,
+            platform=request.platform,
+        )
+
+    return Contents(
+        files,
+        arena_bytes=memory.arena_bytes,
+        arena_lower_bound_bytes=memory.lower_bound_bytes,
+        plan=plan_summary(program, memory),
+        steps=tuple(StepInfo(step.operator, step.operator_name, step.kernel, step.macs) for step in program.steps),
+        remembers=bool(program.states),
+        changes=compiled.changes,
+    )
