@@ -101,11 +101,17 @@ class Board:
     buttons: tuple[Button, ...] = ()
     leds: tuple[Led, ...] = ()
     serial_pins: SerialPins | None = None  # where the chip lets one choose
+    wakeword_pins: Mapping[str, str] = field(default_factory=dict)  # lines to instruments: processing, detected
     options: Mapping[str, int] = field(default_factory=dict)  # in what the chips of a family differ: its firmware's own
 
     @cached_property
     def flash(self) -> Memory:
         return next(m for m in self.memories if m.kind == "flash")
+
+    @property
+    def lines(self) -> Mapping[str, str]:
+        """The pins for instruments by their names."""
+        return {"timestamp": self.timestamp_pin, **self.wakeword_pins}
 
     @cached_property
     def ram_bytes(self) -> int:
@@ -146,6 +152,7 @@ def load_board(name: str) -> Board:
         buttons=tuple(Button(**button) for button in data.get("button", ())),
         leds=tuple(Led(**led) for led in data.get("led", ())),
         serial_pins=SerialPins(**data["serial_pins"]) if "serial_pins" in data else None,
+        wakeword_pins=data.get("wakeword_pins", {}),
         options=data.get("options", {}),
     )
 

@@ -12,7 +12,6 @@ from common.benchmark import Benchmark
 from common.board import Board
 from common.errors import UserError
 from common.files import sha256, write_atomic
-from common.paths import FIRMWARE
 from generator import platformio
 from generator.contents import Report, Request, compiled_contents
 from generator.fit import image_sizes
@@ -136,9 +135,10 @@ def build(
 
 
 def _check_wakeword(board: Board, benchmark: Benchmark, energy: bool) -> None:
-    if not (FIRMWARE / "soc" / board.soc / "pins.c").is_file():
+    if not board.wakeword_pins:
         raise UserError(
-            f"benchmark '{benchmark.name}' needs pins for instruments, which {board.title} has not got here"
+            f"benchmark '{benchmark.name}' needs pins for instruments, and boards/{board.name}/board.toml has no"
+            " [wakeword_pins]: processing and detected"
         )
     if energy:
         raise UserError(f"there is no energy-mode image of benchmark '{benchmark.name}'; leave out --energy")

@@ -119,10 +119,17 @@ def project_context(
         "stack_bytes": STACK_BYTES,
         "exported": False,
         "library": None,
+        "soc_folders": soc_folders(board.soc),
         "root": Path(os.path.relpath(ROOT, folder)).as_posix(),
         "platform": platform,
         "gen_from_src": Path(os.path.relpath(folder / "gen", ROOT / "firmware")).as_posix(),
     }
+
+
+def soc_folders(family: str) -> list[str]:
+    """Folders below ``firmware/soc`` with a chip family's sources: those its name begins with, so ``stm32``, too."""
+    folders = (path.name for path in (FIRMWARE / "soc").iterdir() if path.is_dir())
+    return sorted(folder for folder in folders if family.startswith(folder))
 
 
 def render_files(templates: Mapping[str, str], context: Mapping[str, Any], board: Board) -> dict[str, str]:

@@ -26,7 +26,7 @@ from tests.generator.cases import fully_connected
 from virtual import VirtualBoard, VirtualSerial
 from virtual.soc import chip_family
 
-QUICK = ("nucleo_f446re", "nucleo_l476rg")  # one of each kind that no other test builds for
+QUICK = ("nucleo_f767zi", "nucleo_l476rg")  # one of each kind that no other test builds for
 needs_compiler = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
 every = pytest.mark.parametrize("name", board_names())
 
@@ -39,9 +39,10 @@ def test_data_hold_together(name: str) -> None:
     assert (FIRMWARE / "soc" / board.soc).is_dir()
     assert board.clock.sysclk_hz > 0
     assert board.flash.size > 0 < board.ram_bytes
-    if board.serial_pins is not None:
-        for pin in (board.serial_pins.tx, board.serial_pins.rx):
-            assert pin[0] in "ABCDEFGHI" and 0 <= int(pin[1:]) < 16
+    pins = [] if board.serial_pins is None else [board.serial_pins.tx, board.serial_pins.rx]
+    for pin in (*pins, *board.lines.values()):
+        assert pin[0] in "ABCDEFGHI" and 0 <= int(pin[1:]) < 16
+    assert set(board.wakeword_pins) in (set(), {"processing", "detected"})
     assert "ststm32" in board_manifest(board)["platforms"]
     source = (BOARDS / name / "board.toml").read_text()
     assert source.startswith("#"), "a board says where its values come from"

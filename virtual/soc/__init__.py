@@ -34,7 +34,7 @@ def chip_family(board: Board) -> Family:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        elsewhere = "; `invoke verify` runs it on QEMU" if board.qemu else ""
+        elsewhere = "; `invoke verify` runs it on QEMU" if board.qemu else "; flash it to the board itself"
         raise UserError(
             f"there is no virtual {board.title}: chip family '{board.soc}' has no model{elsewhere}"
         ) from error

@@ -3,27 +3,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "board_config.h"
 #include "registers.h"
 #include "soc/cortex_m/receive_queue.h"
 #include "soc/soc.h"
+#include "soc/stm32/gpio.h"
 
 #ifndef SOC_SERIAL_USART2
 #error "board.toml: serial must be usart2"
 #endif
 
-static void connect(uint32_t port, uint32_t pin) {
-    RCC_AHB1ENR |= RCC_AHB1ENR_GPIO(port);
-    (void)RCC_AHB1ENR;
-    uint32_t shift = 4u * (pin % 8u);
-    GPIO_AFR(port, pin) = (GPIO_AFR(port, pin) & ~(15u << shift)) | SOC_SERIAL_FUNCTION << shift;
-    GPIO_PUPDR(port) = (GPIO_PUPDR(port) & ~(3u << (2u * pin))) | 1u << (2u * pin); // an open line reads idle
-    GPIO_MODER(port) = (GPIO_MODER(port) & ~(3u << (2u * pin))) | 2u << (2u * pin);
-}
-
 void soc_serial_initialize(uint32_t baud) {
-    connect(SOC_SERIAL_TX_PORT, SOC_SERIAL_TX_PIN);
-    connect(SOC_SERIAL_RX_PORT, SOC_SERIAL_RX_PIN);
+    gpio_connect(SOC_SERIAL_TX_PORT, SOC_SERIAL_TX_PIN, SOC_SERIAL_FUNCTION);
+    gpio_connect(SOC_SERIAL_RX_PORT, SOC_SERIAL_RX_PIN, SOC_SERIAL_FUNCTION);
+    gpio_pull_up(SOC_SERIAL_RX_PORT, SOC_SERIAL_RX_PIN); // an open line reads idle
     RCC_APB1ENR |= RCC_APB1ENR_USART2;
     (void)RCC_APB1ENR;
     USART2_BRR = (PCLK1_HZ + baud / 2u) / baud; // RM0390, 16 samples a bit

@@ -23,9 +23,7 @@
 #define RCC_PLLCFGR_REN (1u << 24)
 #define RCC_PLLCFGR_R_DIV2 (0u << 25)
 #define RCC_AHB2ENR REGISTER(0x4002104Cu)
-#define RCC_AHB2ENR_GPIO(port) (1u << (port)) // 0 is port A
 #define RCC_APB1ENR1 REGISTER(0x40021058u)
-#define RCC_APB1ENR1_TIM2 (1u << 0)
 #define RCC_APB1ENR1_PWR (1u << 28)
 #define RCC_APB1ENR2 REGISTER(0x4002105Cu)
 #define RCC_APB2ENR REGISTER(0x40021060u)
@@ -47,14 +45,12 @@
 #define FLASH_ACR_DCEN (1u << 10)
 
 #define PORT_G 6u
-#define GPIO(port, offset) REGISTER(0x48000000u + 0x400u * (port) + (offset))
-#define GPIO_MODER(port) GPIO(port, 0x00u)
-#define GPIO_OTYPER(port) GPIO(port, 0x04u)
-#define GPIO_OSPEEDR(port) GPIO(port, 0x08u)
-#define GPIO_PUPDR(port) GPIO(port, 0x0Cu)
-#define GPIO_BSRR(port) GPIO(port, 0x18u)
-#define GPIO_BRR(port) GPIO(port, 0x28u)
-#define GPIO_AFR(port, pin) GPIO(port, 0x20u + 4u * ((pin) / 8u))
+#define GPIO_BASE 0x48000000u
+#define GPIO_CLOCKS RCC_AHB2ENR
+#define FEWEST_LOOP_CYCLES 3u // of one turn of a loop on a Cortex-M4
+
+#define TIM2_CLOCKS RCC_APB1ENR1
+#define TIM2_HZ SOC_SYSCLK_HZ
 
 // The serial port that board_config.h chooses: its clock's enable bit, its field in RCC_CCIPR, its interrupt, and how
 // many times its clock USARTDIV is finer.
@@ -83,29 +79,7 @@
 #error "board.toml: serial must be lpuart1, usart1 or usart2"
 #endif
 
-#define UART_CR1 UART(0x00u)
-#define UART_CR1_UE (1u << 0)
-#define UART_CR1_RE (1u << 2)
-#define UART_CR1_TE (1u << 3)
-#define UART_CR1_RXNEIE (1u << 5)
 #define UART_CR1_FIFOEN (SOC_UART_FIFO ? 1u << 29 : 0u)
-#define UART_BRR UART(0x0Cu)
-#define UART_ISR UART(0x1Cu)
-#define UART_ISR_ORE (1u << 3)
-#define UART_ISR_RXNE (1u << 5)
-#define UART_ISR_TXE (1u << 7)
-#define UART_ICR UART(0x20u)
-#define UART_ICR_ERRORS 0xFu // parity, framing, noise, overrun
-#define UART_RDR UART(0x24u)
-#define UART_TDR UART(0x28u)
-
-#define TIM2_CR1 REGISTER(0x40000000u)
-#define TIM2_CR1_CEN (1u << 0)
-#define TIM2_EGR REGISTER(0x40000014u)
-#define TIM2_EGR_UG (1u << 0)
-#define TIM2_CNT REGISTER(0x40000024u)
-#define TIM2_PSC REGISTER(0x40000028u)
-#define TIM2_ARR REGISTER(0x4000002Cu)
 
 #define IRQ_COUNT 95u
 
