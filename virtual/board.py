@@ -343,7 +343,8 @@ class VirtualBoard:
             self._halted = True
             self._bkpt = outcome.pc
         elif outcome.exit is Exit.FETCH_FAULT:
-            never = any(outcome.address in region for region in NEVER_EXECUTED)
+            address = outcome.address
+            never = self._engine.bars_execution(address) or any(address in region for region in NEVER_EXECUTED)
             core.fault(Fault.EXECUTE_NEVER if never else Fault.FETCH, outcome.pc, outcome.address)
         elif outcome.exit in FAULTS:
             core.fault(FAULTS[outcome.exit], outcome.pc, outcome.address)

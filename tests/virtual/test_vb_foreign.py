@@ -1,6 +1,7 @@
 """Firmware in other people's manner: drivers by interrupt and DMA, a scheduler, tickers, flash storage."""
 
 import dataclasses
+import zlib
 
 import pytest
 
@@ -116,3 +117,45 @@ def test_tickers(boot: Boot) -> None:
     assert low_power == pytest.approx(328 / 32768 * 1e6, abs=35)
     assert (time, date, backup) == (0x00000001, 0x00241230, 0xBACC0000)
     assert not board.diagnostics
+
+
+def test_start_up_of_a_portable_operating_system(boot: Boot) -> None:
+    """LSE, LSI, MSI trimmed by LSE, PLL, PLLSAI1, HSI48; MPU, TIM5's compare interrupt by a bit-band write, WFI."""
+    board = boot("portable_os")
+    found = [int(word, 16) for word in listen(board, 12 * 9).split()]
+    clocks_failed, idcode, kib, options, unique, cpuid, random, backup, crc, waited, ticks, cycles = found
+    assert (clocks_failed, random) == (0, 0)
+    assert (idcode, kib, options >> 22 & 1, unique, cpuid) == (0x100F_0470, 2048, 1, 1, 0x410F_C241)
+    assert (backup, crc) == (0x32F2, zlib.crc32(b"123456789"))
+    assert waited == pytest.approx(40 * 250, abs=2)
+    assert ticks == 10
+    assert cycles == pytest.approx(1000 * 120, abs=2 * 120)
+    assert board.hz == 120_000_000
+    board.run(1_000_000)
+    board.send(b"name", baud=115_200)
+    assert numbers(run_until_idle(board)) == [int.from_bytes(b"name", "big")]
+    assert not board.diagnostics
+
+
+@pytest.mark.parametrize("read_bytes", [8, 16])
+def test_start_up_of_a_vendor_library(boot: Boot, read_bytes: int) -> None:
+    """The crystal's time-out of 100 ticks; buses / 16; clocks gated; what is not modelled goes on."""
+    board = boot("vendor_hal", clock={"flash_read_bytes": read_bytes})
+    found = [int(word, 16) for word in listen(board, 10 * 9).split()]
+    failed, crc, identity, locks, locked, elapsed, overflows, pin, unmodelled, host = found
+    assert failed == 0
+    assert board.seconds == pytest.approx(0.113, abs=0.005)
+    assert (crc, identity) == (0x29B1, 0x470 << 16 | 2048)
+    assert (locks, locked) == (int(read_bytes == 8) << 4, 3)
+    assert 4000 < elapsed <= 5000
+    assert overflows == elapsed // 100
+    assert (pin, unmodelled, host) == (0, 1, 0)
+    board.send(b"ok", baud=115_200)
+    assert [int(word, 16) for word in listen(board, 3 * 9).split()] == [0x6F6B, 1 << 31, 0xBEAB]
+    crystal, *others = board.diagnostics
+    assert crystal == "RCC: HSE was turned on, but the board has no crystal for it; it never gets ready"
+    for message, expected in zip(
+        others, ("I2C1 TIMINGR at 0x40005410 written", "I2C1 CR1 at 0x40005400 read"), strict=True
+    ):
+        assert message.startswith(f"{expected} by pc 0x08")
+        assert "(main + 0x" in message

@@ -208,6 +208,46 @@ def test_protected_region(boot: Boot, access: int, attempt: str, faults: bool) -
     assert found == ([2, 1 << 1 | 1 << 7, 17 * 4, 7] if faults else [2])
 
 
+NEVER = """
+#include "chip.h"
+__attribute__((used)) static void report(const uint32_t *frame) {
+    print_hex(SCB_CFSR);
+    print_hex(frame[6]);
+    for (;;) {
+        __asm volatile("wfi");
+    }
+}
+__attribute__((naked)) void on_memory_fault(void) {
+    __asm volatile("mov r0, sp\\n b report");
+}
+static uint32_t flash_word(const volatile uint32_t *at) {
+    return *at & 0;
+}
+int main(void) {
+    serial_start(4000000, 0, 9600, 0);
+    SCB_SHCSR = 1u << 16;
+    volatile uint16_t *code = (volatile uint16_t *)0x20030000;
+    code[0] = 0x2005; // movs r0, #5
+    code[1] = 0x4770; // bx lr
+    print_hex(((uint32_t (*)(void))0x20030001)());
+    REG(0xE000ED9C) = 0x00000000 | 1u << 4 | 0;
+    REG(0xE000EDA0) = 6u << 24 | 27u << 1 | 1; // 256 MiB of flash, read only
+    REG(0xE000ED9C) = 0x20000000 | 1u << 4 | 1;
+    REG(0xE000EDA0) = 1u << 28 | 3u << 24 | 28u << 1 | 1; // 512 MiB of RAM, never executed
+    REG(0xE000ED94) = 5;
+    print_hex(flash_word((const uint32_t *)0x08000000) + code[0]);
+    print_hex(((uint32_t (*)(void))0x20030001)());
+    return 0;
+}
+"""
+
+
+def test_execute_never(boot: Boot) -> None:
+    """Protection as portable operating systems set it up: data in RAM goes on, code there is IACCVIOL."""
+    board = boot("never", text=NEVER)
+    assert numbers(run_until_idle(board)) == [5, 0x2005, 1, 0x2003_0000]
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

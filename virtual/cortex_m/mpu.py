@@ -1,15 +1,16 @@
 """The memory protection unit (Arm DDI0403, B3.5): its registers, and what they forbid.
 
-Data accesses are checked as those of privileged code; whether code may be executed is not.
+Accesses are checked as those of privileged code.
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 REGIONS = 8
 TYPE = REGIONS << 8
 ENABLE, HFNMIENA, PRIVDEFENA = 1, 2, 4
 VALID = 1 << 4
+EXECUTE_NEVER = 1 << 28
 # AP field: what privileged code may do, (read, write).
 PERMISSIONS = (
     (False, False), (True, True), (True, True), (True, True),
@@ -19,14 +20,18 @@ ADDRESS_SPACE = 1 << 32
 PRIVATE_BUS = (0xE000_0000, 0xE010_0000)  # always follows the default map
 
 
+Part = tuple[int, int, int, bool]  # (first, end, permissions, execute never)
+
+
 @dataclass(frozen=True)
 class Span:
-    """Addresses ``first`` to ``last`` that may not be read, or not be written."""
+    """Addresses ``first`` to ``last`` that may not be read, not be written, or not be executed."""
 
     first: int
     last: int
     no_read: bool
     no_write: bool
+    no_execute: bool
 
 
 class Mpu:
@@ -69,44 +74,44 @@ class Mpu:
             return ()
         cuts = {0, ADDRESS_SPACE, *PRIVATE_BUS}
         parts = [part for number in range(REGIONS) for part in self._parts(number)]
-        for first, end, _ in parts:
+        for first, end, _, _ in parts:
             cuts |= {first, end}
         places = sorted(cuts)
         spans: list[Span] = []
         for first, end in itertools.pairwise(places):
             span = Span(first, end - 1, *self._denied(first, parts))
-            if not span.no_read and not span.no_write:
+            if not (span.no_read or span.no_write or span.no_execute):
                 continue
             last = spans[-1] if spans else None
-            if last and last.last + 1 == first and (last.no_read, last.no_write) == (span.no_read, span.no_write):
-                spans[-1] = Span(last.first, span.last, span.no_read, span.no_write)
+            if last and replace(span, first=last.first) == replace(last, last=span.last) and last.last + 1 == first:
+                spans[-1] = replace(last, last=span.last)
             else:
                 spans.append(span)
         return tuple(spans)
 
-    def _parts(self, number: int) -> list[tuple[int, int, int]]:
-        """(first, end, permissions) of a region, less its disabled subregions."""
+    def _parts(self, number: int) -> list[Part]:
+        """A region, less its disabled subregions."""
         attributes = self._attributes[number]
         if not attributes & 1:
             return []
         size = 1 << ((attributes >> 1 & 31) + 1)
-        base, access = self._base[number] & -size, attributes >> 24 & 7
+        base, access, never = self._base[number] & -size, attributes >> 24 & 7, bool(attributes & EXECUTE_NEVER)
         if size < 256 or not attributes >> 8 & 0xFF:
-            return [(base, base + size, access)]
+            return [(base, base + size, access, never)]
         eighth = size // 8
         return [
-            (base + part * eighth, base + (part + 1) * eighth, access)
+            (base + part * eighth, base + (part + 1) * eighth, access, never)
             for part in range(8)
             if not attributes >> (8 + part) & 1
         ]
 
-    def _denied(self, address: int, parts: list[tuple[int, int, int]]) -> tuple[bool, bool]:
-        """(reading, writing); the region of the highest number decides."""
+    def _denied(self, address: int, parts: list[Part]) -> tuple[bool, bool, bool]:
+        """(reading, writing, executing); the region of the highest number decides."""
         if PRIVATE_BUS[0] <= address < PRIVATE_BUS[1]:
-            return False, False
-        for first, end, access in reversed(parts):
+            return False, False, False
+        for first, end, access, never in reversed(parts):
             if first <= address < end:
                 may_read, may_write = PERMISSIONS[access]
-                return not may_read, not may_write
+                return not may_read, not may_write, never or not may_read
         background = bool(self.control & PRIVDEFENA)
-        return not background, not background
+        return not background, not background, not background

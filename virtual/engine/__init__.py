@@ -22,7 +22,11 @@ from virtual.engine.special import SpecialRegisters
 from virtual.timing import runtime
 from virtual.timing.costs import CORTEX_M4, Costs
 from virtual.timing.state import (
+    ASK_READ,
+    ASK_WRITE,
     COUNTERS,
+    GUARD_SPAN,
+    GUARD_WORDS,
     R0,
     S0,
     SITE_CYCLES,
@@ -121,6 +125,8 @@ class Span(Protocol):
     def no_read(self) -> bool: ...
     @property
     def no_write(self) -> bool: ...
+    @property
+    def no_execute(self) -> bool: ...
 
 
 class Bus(Protocol):
@@ -174,7 +180,7 @@ class Engine:
         self._watches: dict[int, list[Callable[[], None]]] = {}
         self.breakpoints: set[int] = set()
         self._armed: frozenset[int] = frozenset()
-        self._guards: tuple[Span, ...] = ()
+        self._barred: tuple[Span, ...] = ()
         self._violated: Callable[[int, bool], bool] = lambda _, __: False
         self._map_memory()
         self._settings = Settings(
@@ -284,20 +290,27 @@ class Engine:
         return (*self.state[R0 : R0 + 16].tolist(), self._registers.read("XPSR"))
 
     def guard(self, spans: Sequence[Span], violated: Callable[[int, bool], bool]) -> None:
-        """Ask ``violated(address, write)`` about data accesses in spans; on True the run ends with PROTECTED."""
-        if bool(spans) != bool(self._guards):
-            self._settings = replace(self._settings, guarded=bool(spans))
+        """Ask ``violated(address, write)`` about data accesses in spans; on True the run ends with PROTECTED.
+
+        Where a span is not to be executed, fetches fail.
+        """
+        origin, size = self._spans[0][:2]
+        asked = [span for span in spans if span.no_read or span.no_write]
+        guarded = any(span.first < origin + size and origin <= span.last for span in asked)
+        barred = tuple(span for span in spans if span.no_execute)
+        if guarded != self._settings.guarded or barred != self._barred:
+            self._settings, self._barred = replace(self._settings, guarded=guarded), barred
             self.forget_code()
             self.stop_no_later_than(0)
-        self._guards, self._violated = tuple(spans), violated
-        self.state[Field.GUARDED] = int(bool(spans))
+        self._violated = violated
+        self.state[Field.GUARDS] = len(asked)
+        for index, span in enumerate(asked):
+            what = (ASK_READ if span.no_read else 0) | (ASK_WRITE if span.no_write else 0)
+            place = GUARD_SPAN + index * GUARD_WORDS
+            self._words[place : place + GUARD_WORDS] = (span.first, span.last, what)
 
     def _on_guarded(self, address: int, write: int) -> int:
-        for span in self._guards:
-            asked = span.no_write if write else span.no_read
-            if asked and span.first <= address <= span.last and self._violated(address, bool(write)):
-                return 1
-        return 0
+        return int(self._violated(address, bool(write)))
 
     def set_traps(self, *, unaligned: bool, division: bool) -> None:
         """CCR's traps."""
@@ -334,12 +347,19 @@ class Engine:
         return 0
 
     def _fetch(self, address: int, size: int) -> bytes:
-        """Code at an address: as much as there is."""
+        """Code at an address: as much as there is and may be executed."""
+        if self.bars_execution(address):
+            return b""
+        size = min([size, *(span.first - address for span in self._barred if span.first > address)])
         for origin, length, offset, _ in self._spans:
             if origin <= address < origin + length:
                 start = offset + address - origin
                 return self._memory[start : min(start + size, offset + length)]
         return b""
+
+    def bars_execution(self, address: int) -> bool:
+        """Whether a guarded span keeps code there from being executed."""
+        return any(span.first <= address <= span.last for span in self._barred)
 
     def _insert(self, key: int, function: int, number: int) -> None:
         place = TABLE + int(runtime.find_entry(self._words, key)) * TABLE_WORDS

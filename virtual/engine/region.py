@@ -69,7 +69,7 @@ class Settings:
     spans: tuple[tuple[int, int, int, int], ...]
     flash: tuple[tuple[int, int], ...]
     system_bus: tuple[tuple[int, int], ...]
-    guarded: bool = False  # every data access must be asked about
+    guarded: bool = False  # the main RAM holds addresses whose accesses must be asked about
     unit_shift: int = 3  # log2 of the bytes that one flash read delivers
 
 

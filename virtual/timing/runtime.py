@@ -47,7 +47,8 @@ WRITE = Field.WRITE
 CODE_WRITTEN = Field.CODE_WRITTEN
 SPANS = Field.SPANS
 ITSTATE = Field.ITSTATE
-GUARDED, GUARD, PROGRAM = Field.GUARDED, Field.GUARD, Field.PROGRAM
+GUARDS, GUARD, PROGRAM = Field.GUARDS, Field.GUARD, Field.PROGRAM
+GUARD_SPAN, GUARD_WORDS = layout.GUARD_SPAN, layout.GUARD_WORDS
 LEAVE_PROTECTED = Leave.PROTECTED
 LEAVE_UNTRANSLATED, LEAVE_UNALIGNED = Leave.UNTRANSLATED, Leave.UNALIGNED
 LEAVE_READ_FAULT, LEAVE_WRITE_FAULT = Leave.READ_FAULT, Leave.WRITE_FAULT
@@ -225,8 +226,10 @@ def objection(s, address, access, write):  # type: ignore[no-untyped-def]
     """Why an access may not take place: a ``Leave``, or 0. ``write`` is 0 or 1."""
     if address & ((access & SIZE_MASK) - 1) != 0 and (access & ALIGNED != 0 or s[UNALIGNED_TRAP] != 0):
         return LEAVE_UNALIGNED
-    if s[GUARDED] != 0 and call2(s[GUARD], address, write) != 0:
-        return LEAVE_PROTECTED
+    for i in range(s[GUARDS]):
+        span = GUARD_SPAN + i * GUARD_WORDS
+        if s[span] <= address <= s[span + 1] and s[span + 2] >> write & 1 != 0 and call2(s[GUARD], address, write) != 0:
+            return LEAVE_PROTECTED
     return 0
 
 

@@ -29,7 +29,7 @@ class Field:
     FP_ENABLED = _next()  # CPACR grants access
     UNALIGNED_TRAP = _next()  # CCR.UNALIGN_TRP
     DIVISION_TRAP = _next()  # CCR.DIV_0_TRP
-    GUARDED = _next()  # data accesses must be asked about
+    GUARDS = _next()  # number of guarded spans
     JUMPED = _next()  # the next block is entered by a taken branch
     EXIT = _next()  # why translated code came back: a Leave value
     SITE = _next()  # where in its block: see ``virtual.engine.region.site``
@@ -160,12 +160,17 @@ SPAN = SCRATCH + 16  # (origin, size, offset in MEMORY, kind) for each memory an
 SPAN_WORDS = 4
 MAX_SPANS = 16
 
+GUARD_SPAN = SPAN + MAX_SPANS * SPAN_WORDS  # (first address, last, what must be asked about) of each guarded span
+GUARD_WORDS = 3
+MAX_GUARDS = 160  # eight regions of eight parts make fewer
+ASK_READ, ASK_WRITE = 1, 2
+
 LINE_SHIFT = CORTEX_M4.line_bytes.bit_length() - 1
 ICACHE_LINES = CORTEX_M4.instruction_cache_lines
 DCACHE_LINES = CORTEX_M4.data_cache_lines
 CACHE_WORDS = 3  # line number, valid units, last use
 
-ICACHE = SPAN + MAX_SPANS * SPAN_WORDS
+ICACHE = GUARD_SPAN + MAX_GUARDS * GUARD_WORDS
 DCACHE = ICACHE + ICACHE_LINES * CACHE_WORDS
 LINE_SLOT = DCACHE + DCACHE_LINES * CACHE_WORDS  # for each line of flash, its place in the instruction cache or 0
 FLASH_LINES = 1 << 17  # room for 4 MiB
