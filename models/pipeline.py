@@ -25,6 +25,7 @@ from models.quantize import INT8, convert
 from models.recipes import Course, Recipe, recipe
 from models.registry import fetch
 from models.samples import Corpus, Floats, Samples, real
+from models.sww import data as wakewords
 from models.trainer import CHECKPOINT, SMOKE_EPOCHS, Epoch, Run, quality, train
 from models.vww import data as persons
 from models.weights import load
@@ -53,6 +54,8 @@ def load_corpus(bench: str, source: Path, seed: int, report: Report) -> Corpus:
         return persons.load(source, seed)
     if bench == "ad":
         return machines.load(source, report)
+    if bench == "sww":
+        return wakewords.load(source, seed, report)
     raise UserError(f"no loader for the data of benchmark '{bench}'")
 
 

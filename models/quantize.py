@@ -186,8 +186,11 @@ def read_indices(source: Path) -> list[int]:
         UserError: unreadable, empty, or no whole numbers.
     """
     try:
-        values = np.load(source, allow_pickle=False) if source.suffix == ".npy" else np.loadtxt(source, ndmin=1)
-    except (OSError, ValueError) as error:
+        if source.suffix == ".npy":
+            values = np.load(source, allow_pickle=False)
+        else:
+            values = np.array([float(line) for line in source.read_text().split()])
+    except (OSError, ValueError, EOFError) as error:
         raise UserError(f"cannot read the indices in {source}: {error}") from error
     if not values.size or not np.all(np.mod(values, 1) == 0) or values.min() < 0:
         raise UserError(f"{source} holds no list of whole numbers from 0")

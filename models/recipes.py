@@ -13,6 +13,7 @@ from common.errors import UserError
 from models.ic import augment as pictures
 from models.kws import augment as speech
 from models.samples import Floats
+from models.sww import augment as sounds
 from models.vww import augment as photographs
 
 REFERENCE, SHIPPED = "reference", "shipped"
@@ -146,6 +147,25 @@ RECIPES = (
         augment=photographs.lively,
         teacher="vww_96_float.tflite",
         apart=Course(3, cosine(5e-3)),
+    ),
+    Recipe(
+        name=REFERENCE,
+        bench="sww",
+        network="wakeword",
+        epochs=50,
+        batch=100,
+        schedule=steps((50, 1e-3)),
+    ),
+    Recipe(
+        name=SHIPPED,
+        bench="sww",
+        network="wakeword",
+        epochs=40,
+        batch=32,
+        schedule=cosine(3e-3),
+        augment=sounds.lively,
+        teacher="str_ww_ref_model.h5",
+        apart=Course(20, cosine(5e-3)),
     ),
     Recipe(
         name=REFERENCE,

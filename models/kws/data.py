@@ -77,20 +77,20 @@ def speech_commands(source: Path, seed: int, report: Report) -> Corpus:
     Noise, where the archive has any, is mixed into most training clips, another piece into each (upstream's script
     draws one piece for all of them).
     """
-    lists, noises = _lists_and_noises(source)
+    lists, noises = lists_and_noises(source)
     words = load_benchmark("kws").labels[:SILENCE]
     random = np.random.default_rng(seed)
     found: dict[bool, tuple[list[NDArray[np.float32]], list[int]]] = {True: ([], []), False: ([], [])}
     training_noises = [noise for name, noise in noises.items() if name != NOISE_OF_VALIDATION] or list(noises.values())
     count = 0
-    for name, content in members(source, _is_clip):
+    for name, content in members(source, is_clip):
         key = "/".join(PurePosixPath(name).parts[-2:])
         if key in lists[TESTING_LIST]:
             continue
         training = key not in lists[VALIDATION_LIST]
         clip = normalised(wav(content, SAMPLE_RATE, f"{source}: {name}"))
         if training and training_noises and random.uniform() < NOISY_SHARE:
-            clip = clip + _piece(random, training_noises) * random.uniform(0, NOISE_LEVEL)
+            clip = clip + piece(random, training_noises) * random.uniform(0, NOISE_LEVEL)
         word = PurePosixPath(name).parts[-2]
         features, labels = found[training]
         features.append(mfcc(clip))
@@ -114,12 +114,18 @@ def _samples(features: list[NDArray[np.float32]], labels: list[int]) -> Samples:
     return Samples(stacked, np.array(labels, np.int64))
 
 
-def _is_clip(name: str) -> bool:
+def is_clip(name: str) -> bool:
+    """Whether a file is a recording of a word: `<word>/<name>.wav`."""
     parts = PurePosixPath(name).parts
     return len(parts) >= 2 and name.endswith(".wav") and not parts[-2].startswith("_")
 
 
-def _lists_and_noises(source: Path) -> tuple[dict[str, set[str]], dict[str, NDArray[np.float64]]]:
+def lists_and_noises(source: Path) -> tuple[dict[str, set[str]], dict[str, NDArray[np.float64]]]:
+    """Clips of the validation and of the testing list, and background noises by name, full scale 1.
+
+    Raises:
+        UserError: one of them is missing.
+    """
     lists: dict[str, set[str]] = {}
     noises: dict[str, NDArray[np.float64]] = {}
 
@@ -141,7 +147,8 @@ def _lists_and_noises(source: Path) -> tuple[dict[str, set[str]], dict[str, NDAr
     return lists, noises
 
 
-def _piece(random: np.random.Generator, noises: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+def piece(random: np.random.Generator, noises: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """16000 samples of one of the noises, which may be padded with zeros."""
     noise = noises[random.integers(len(noises))]
     start = random.integers(0, max(1, len(noise) - SAMPLES))
     piece = noise[start : start + SAMPLES]

@@ -12,6 +12,9 @@ from models.ic import data as cifar
 from models.kws import data as speech
 from models.kws.features import features, mfcc
 from models.samples import split_by_group
+from models.sww import data as wakewords
+from models.sww.features import log_mel
+from models.sww.sounds import babble
 from models.vww import data as persons
 from tests.models import archives
 
@@ -71,6 +74,72 @@ def test_pool_keeps_speakers_apart(tmp_path: Path) -> None:
     assert len(corpus.training) + len(corpus.validation) == 240
     assert 20 <= len(corpus.validation) <= 40
     assert (corpus.training.labels == 10).any()
+
+
+def test_wakewords_and_silence_get_their_shares(tmp_path: Path) -> None:
+    words = ("marvin", *archives.KEYWORDS)
+    corpus = wakewords.load(archives.speech_commands(tmp_path / "s.tar.gz", words), 0, quiet)
+    assert np.bincount(corpus.training.labels).tolist() == [6, 3, 20]  # 2 speakers and 10 other words
+    assert np.bincount(corpus.validation.labels).tolist() == [3, 1, 10]
+    features = corpus.training.inputs
+    assert features.shape == (29, 30, 1, 40) and features.dtype == np.float32
+    assert 0 <= features.min() and features.max() <= 1
+    assert len(np.unique(features[:6], axis=0)) == 6  # of the same two clips
+    assert corpus.facts == {"clips": 33, "background": "archive's"}
+
+
+def test_wakewords_over_sounds_of_musan(tmp_path: Path) -> None:
+    import tarfile
+
+    words = ("marvin", *archives.KEYWORDS)
+    with tarfile.open(archives.speech_commands(tmp_path / "s.tar.gz", words)) as file:
+        file.extractall(tmp_path / "s", filter="data")
+    alone = wakewords.load(tmp_path / "s", 0, quiet)
+    (tmp_path / "s" / "musan" / "music").mkdir(parents=True)
+    (tmp_path / "s" / "musan" / "music" / "m.wav").write_bytes(archives.wav(40000, 99))
+    corpus = wakewords.load(tmp_path / "s", 0, quiet)
+    assert corpus.facts == {"clips": 33, "background": "musan"}
+    assert len(corpus.training) == len(alone.training)
+    assert not np.array_equal(corpus.training.inputs, alone.training.inputs)
+
+
+def test_wakewords_without_the_wakeword(tmp_path: Path) -> None:
+    source = archives.speech_commands(tmp_path / "s.tar.gz")
+    with pytest.raises(UserError, match="has no sample of: marvin; every class is needed"):
+        wakewords.load(source, 0, quiet)
+    with pytest.raises(UserError, match="has no validation_list"):
+        wakewords.load(archives.cifar(tmp_path / "c.tar.gz"), 0, quiet)
+
+
+def test_background_is_never_louder_than_twice_the_clip() -> None:
+    random = np.random.default_rng(0)
+    clip = random.normal(0, 10, 16000)
+    found = [wakewords.changed(random, clip, [np.ones(20000)], (2, 2)) for _ in range(20)]
+    means = [float(sound.mean()) for sound in found]
+    assert 0.05 < max(means) < 1.0 and min(means) == pytest.approx(0, abs=1e-2)
+
+
+def test_spectrograms_and_made_up_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wakewords, "MADE_UP", 20)
+    np.savez(tmp_path / "s.npz", specs=np.full((10, 30, 1, 40), 0.5))
+    corpus = wakewords.load(tmp_path / "s.npz", 0, quiet)
+    assert (len(corpus.training), len(corpus.validation), corpus.labelled) == (32, 8, False)
+    assert (corpus.training.inputs == 0.5).all(axis=(1, 2, 3)).sum() == 16
+    np.savez(tmp_path / "t.npz", specs=np.zeros((10, 30, 40)))
+    with pytest.raises(UserError, match=r"t.npz: specs \[10, 30, 40\], not \[5 or more, 30, 1, 40\]"):
+        wakewords.load(tmp_path / "t.npz", 0, quiet)
+
+
+def test_energies_of_a_tone_are_in_its_band() -> None:
+    time = np.arange(16000) / 16000
+    found = log_mel(0.5 * np.sin(2 * np.pi * 1000 * time))
+    assert found.shape == (30, 1, 40) and (found[1:].argmax(axis=2) == 13).all()
+    assert (log_mel(np.zeros(16000)) == 0).all()
+
+
+def test_babble_depends_on_the_seed_alone() -> None:
+    first, again = (babble(np.random.default_rng(1), 16000) for _ in range(2))
+    assert np.array_equal(first, again) and first.shape == (16000,) and 0 < np.abs(first).max() < 2
 
 
 def test_groups_are_never_split() -> None:
