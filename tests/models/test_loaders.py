@@ -83,7 +83,7 @@ def test_wakewords_and_silence_get_their_shares(tmp_path: Path) -> None:
     assert np.bincount(corpus.validation.labels).tolist() == [3, 1, 10]
     features = corpus.training.inputs
     assert features.shape == (29, 30, 1, 40) and features.dtype == np.float32
-    assert 0 <= features.min() and features.max() <= 1
+    assert features.min() >= 0 and features.max() <= 1
     assert len(np.unique(features[:6], axis=0)) == 6  # of the same two clips
     assert corpus.facts == {"clips": 33, "background": "archive's"}
 
