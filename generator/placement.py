@@ -104,7 +104,7 @@ def _chosen(
         candidates = [
             (per_byte * step.constant_reads, constant) for step in program.steps for constant in step.constants
         ]
-        for saved, constant in sorted(candidates, key=lambda item: (-item[0], item[1].bytes, item[1].name)):
+        for saved, constant in sorted(candidates, key=lambda item: (-item[0], -item[1].bytes, item[1].name)):
             aligned = -(-constant.bytes // 8) * 8
             fitting = [room for room, size in enumerate(left) if aligned <= size]
             if saved >= least and aligned <= budget and fitting:

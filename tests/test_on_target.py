@@ -19,6 +19,7 @@ from generator import placement
 from generator.build import build
 from generator.choice import choose
 from generator.compile import compile_model
+from generator.ops import winograd
 from generator.straight import MOST_INPUTS, straight_inputs
 from harness.verify import verify_firmware
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
@@ -95,8 +96,8 @@ class Network:
             "CONV_2D", shape, 0, (1, height, width, filters), options=options | {"dilation_h": 1, "dilation_w": 1}
         )
 
-    def tiles(self) -> None:
-        """3x3 with a stride of 1 and many filters, channels made eight or more."""
+    def tiles(self, stride: int = 1) -> None:
+        """3x3 with many filters, channels made eight or more."""
         if self.shape[3] < 8:
             channels = int(self.rng.integers(8, 18))
             shape = (*self.shape[:3], channels)
@@ -108,9 +109,10 @@ class Network:
                 options={"padding": SAME} | dict.fromkeys(STEPS, 1),
             )
         filters, padding = int(self.rng.integers(8, 40)), SAME if min(self.shape[1:3]) < 3 else self.rng.integers(2)
-        height, width = (size - (2 if padding == VALID else 0) for size in self.shape[1:3])
+        height, width = (-(-(size - (2 if padding == VALID else 0)) // stride) for size in self.shape[1:3])
         shape, output = (filters, 3, 3, self.shape[3]), (1, height, width, filters)
-        self.layer("CONV_2D", shape, 0, output, options={"padding": int(padding)} | dict.fromkeys(STEPS, 1))
+        steps = dict.fromkeys(STEPS, 1) | dict.fromkeys(STEPS[:2], stride)
+        self.layer("CONV_2D", shape, 0, output, options={"padding": int(padding)} | steps)
 
     def depthwise(self, size: int | None = None) -> None:
         size = size or int(self.rng.choice([2, 3, 3, 3, 5]))
@@ -238,6 +240,26 @@ def test_straight_code(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (source,) = tmp_path.rglob("gen/straight_m4.S")
     lines = source.read_text().splitlines()
     assert {int(line.split()[1]) for line in lines if line.startswith("straight ")} == straight
+
+
+def tiled_layers(seed: int) -> bytes:
+    """Both strides of the convolution by tiles, all with and without a clamp at the zero point."""
+    sides = np.random.default_rng(seed).integers(14, 20, 2)
+    network = Network(seed, (1, *map(int, sides), 8 + seed))
+    for stride in (1, 2, 1, 1, 2, 1):
+        network.tiles(stride)
+    network.fully_connected(5)
+    return build_model(network.tensors, network.operators, [0], [network.top])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tiled_layers(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tflite_micro")
+    monkeypatch.setattr(winograd, "_pays", lambda *_: True)
+    steps = compile_model(tiled_layers(seed), "tiled").program.steps
+    strides = [step.parameters["stride"] for step in steps if step.kernel == winograd.KERNEL]
+    assert set(strides) == {1, 2}
+    verify(seed, tmp_path, tiled_layers)
 
 
 @pytest.mark.slow

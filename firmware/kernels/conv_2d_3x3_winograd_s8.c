@@ -6,10 +6,9 @@
 #include "requantize.h"
 
 #define TILES CONV_2D_WINOGRAD_TILES
-#define POSITIONS CONV_2D_WINOGRAD_POSITIONS
 #define RECORD CONV_2D_WINOGRAD_RECORD
 #define FILTERS 2
-#define IN 6 // side of the inputs of a tile
+#define KINDS 6 // of weights along an axis
 #define OUT 4
 
 // Where the outputs of a tile go; steps in bytes.
@@ -19,23 +18,35 @@ typedef struct {
 } Target;
 
 // `quads` times four channels of a tile, whose inputs are `row_step` and `pixel_step` bytes apart, to its place in v:
-// [6 rows][pairs][6 columns][TILES] words.
+// [side rows][pairs][side columns][TILES] words.
 typedef void TransformInputs(const int8_t *from, int32_t row_step, int32_t pixel_step, uint32_t *v, int32_t quads,
                              int32_t pairs);
-// sums: [TILES][FILTERS][POSITIONS]
+// sums: [TILES][FILTERS][side][side]
 typedef void Multiply(const int32_t *weights, const uint32_t *v, int32_t *sums, int32_t pairs);
 // A block of filters of the tiles up to `end`, whose targets move on by as many bytes.
 typedef void TransformOutputs(const int32_t *sums, const int32_t *records, Target *target, const Target *end);
 
-#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
-// conv_2d_3x3_winograd_s8_m4.S. The last for outputs that are clamped at their zero point: there the rounding of
+// What depends on the stride. `outputs_floor`: for outputs that are clamped at their zero point, where the rounding of
 // negative numbers does not matter.
-TransformInputs conv_2d_winograd_inputs;
-Multiply conv_2d_winograd_multiply;
+typedef struct {
+    int32_t side; // of the inputs of a tile, and of its sums
+    TransformInputs *inputs;
+    Multiply *multiply;
+    TransformOutputs *outputs, *outputs_floor;
+} Filtering;
+
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
+// conv_2d_3x3_winograd_s8_m4.S
+TransformInputs conv_2d_winograd_inputs, conv_2d_winograd_inputs_stride2;
+Multiply conv_2d_winograd_multiply, conv_2d_winograd_multiply_stride2;
 TransformOutputs conv_2d_winograd_outputs, conv_2d_winograd_outputs_floor;
+TransformOutputs conv_2d_winograd_outputs_stride2, conv_2d_winograd_outputs_stride2_floor;
 #else
-// B^T d for the six d which are `step` apart.
-static void transform_six(const uint32_t *d, int32_t step, uint32_t t[IN]) {
+#define SIDE 6
+#define SIDE_STRIDE2 9
+#define MOST_SIDE SIDE_STRIDE2
+
+static void transform_six(const uint32_t *d, int32_t step, uint32_t *t) {
     const uint32_t d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
     t[0] = d4 - d2 + 4 * (d0 - d2);
     t[1] = d4 - 4 * d2 + (d3 - 4 * d1);
@@ -45,82 +56,163 @@ static void transform_six(const uint32_t *d, int32_t step, uint32_t t[IN]) {
     t[5] = d5 - d3 - 4 * (d3 - d1);
 }
 
-static void conv_2d_winograd_inputs(const int8_t *from, int32_t row_step, int32_t pixel_step, uint32_t *v,
-                                    int32_t quads, int32_t pairs) {
-    for (; quads > 0; quads--, from += 4, v += 2 * IN * TILES) {
+static void transform_nine(const uint32_t *d, int32_t step, uint32_t *t) {
+    const uint32_t d0 = d[0], d2 = d[2 * step], d4 = d[4 * step], d6 = d[6 * step], d8 = d[8 * step];
+    t[0] = d6 - d2 + 2 * (d0 - d4);
+    t[1] = d6 - d4 - 2 * d2;
+    t[2] = d6 - d4 + 2 * (d2 - d4);
+    t[3] = d6 - d2;
+    t[4] = d8 - d4 - 2 * (d6 - d2);
+    for (int32_t i = 0; i < OUT; i++) {
+        t[5 + i] = d[(1 + 2 * i) * step];
+    }
+}
+
+// B^T d for the `side` d which are `step` apart.
+static void transform_inputs_of(int32_t side, const uint32_t *d, int32_t step, uint32_t *t) {
+    if (side == SIDE) {
+        transform_six(d, step, t);
+    } else {
+        transform_nine(d, step, t);
+    }
+}
+
+static void inputs_of(int32_t side, const int8_t *from, int32_t row_step, int32_t pixel_step, uint32_t *v,
+                      int32_t quads, int32_t pairs) {
+    static const uint32_t lifts[] = {0, 0, 0, 0, 1, 1}, lifts_stride2[] = {0, 1, 0, 1, 0, 1, 1, 1, 3};
+    const uint32_t *const lift = side == SIDE ? lifts : lifts_stride2;
+    for (; quads > 0; quads--, from += 4, v += 2 * side * TILES) {
         for (int32_t odd = 0; odd < 2; odd++) {
-            uint32_t columns[IN][IN], d[IN], t[IN];
-            for (int32_t x = 0; x < IN; x++) {
-                for (int32_t y = 0; y < IN; y++) {
+            uint32_t columns[MOST_SIDE][MOST_SIDE], d[MOST_SIDE], t[MOST_SIDE];
+            for (int32_t x = 0; x < side; x++) {
+                for (int32_t y = 0; y < side; y++) {
                     const uint32_t word = read_word(from + y * row_step + x * pixel_step);
-                    const uint32_t base = 128 + (x >= 4 && y >= 4 ? CONV_2D_WINOGRAD_LIFT : 0);
-                    d[y] =
-                        add_halves(half_pair((int32_t)base, (int32_t)base), odd ? odd_bytes(word) : even_bytes(word));
+                    const uint32_t base = 0x10001u * (128 + CONV_2D_WINOGRAD_LIFT * lift[y] * lift[x]);
+                    d[y] = add_halves(base, odd ? odd_bytes(word) : even_bytes(word));
                 }
-                transform_six(d, 1, columns[x]);
+                transform_inputs_of(side, d, 1, columns[x]);
             }
-            for (int32_t y = 0; y < IN; y++) {
-                transform_six(&columns[0][y], IN, t);
-                for (int32_t x = 0; x < IN; x++) {
-                    v[((y * pairs + odd) * IN + x) * TILES] = t[x];
+            for (int32_t y = 0; y < side; y++) {
+                transform_inputs_of(side, &columns[0][y], MOST_SIDE, t);
+                for (int32_t x = 0; x < side; x++) {
+                    v[((y * pairs + odd) * side + x) * TILES] = t[x];
                 }
             }
         }
     }
 }
 
-static void conv_2d_winograd_multiply(const int32_t *weights, const uint32_t *v, int32_t *sums, int32_t pairs) {
-    for (int32_t position = 0; position < POSITIONS; position++, sums++) {
-        const uint32_t *x = v + (position / IN * pairs * IN + position % IN) * TILES;
+// Positions from KINDS - 1 on along an axis have the same weights.
+static int32_t kind_of(int32_t position) {
+    return position < KINDS ? position : KINDS - 1;
+}
+
+static void multiply_of(int32_t side, const int32_t *weights, const uint32_t *v, int32_t *sums, int32_t pairs) {
+    for (int32_t position = 0; position < side * side; position++, sums++) {
+        const int32_t row = position / side, column = position % side;
+        const int32_t *from = weights + (kind_of(row) * KINDS + kind_of(column)) * FILTERS * pairs;
+        const uint32_t *x = v + (row * pairs * side + column) * TILES;
         for (int32_t i = 0; i < TILES * FILTERS; i++) {
             int32_t sum = 0;
             for (int32_t pair = 0; pair < pairs; pair++) {
-                const uint32_t w = (uint32_t)weights[FILTERS * pair + i % FILTERS];
-                sum = dual_multiply_add(w, x[pair * IN * TILES + i / FILTERS], sum);
+                const uint32_t w = (uint32_t)from[FILTERS * pair + i % FILTERS];
+                sum = dual_multiply_add(w, x[pair * side * TILES + i / FILTERS], sum);
             }
-            sums[i * POSITIONS] = sum;
+            sums[i * side * side] = sum;
         }
-        weights += FILTERS * pairs;
     }
 }
 
-// A^T m for the six m which are `step` apart, without factors in common: 1, 2, 4 and 4.
+// A^T m for the six m which are `step` apart.
 static void transform_four(const int32_t *m, int32_t step, uint32_t o[OUT]) {
     const uint32_t m1 = (uint32_t)m[step], m2 = (uint32_t)m[2 * step];
     const uint32_t m3 = (uint32_t)m[3 * step], m4 = (uint32_t)m[4 * step];
     const uint32_t s = m1 + m2, u = m1 - m2, t = m3 + m4, w = m3 - m4;
     o[0] = t + 4 * s + 2 * (uint32_t)m[0];
-    o[1] = w + 2 * u;
-    o[2] = s + t;
-    o[3] = u + 2 * w + 2 * (uint32_t)m[5 * step];
+    o[1] = 2 * (w + 2 * u);
+    o[2] = 4 * (s + t);
+    o[3] = 4 * (u + 2 * w + 2 * (uint32_t)m[5 * step]);
 }
 
-static void conv_2d_winograd_outputs(const int32_t *sums, const int32_t *records, Target *target, const Target *end) {
-    static const int32_t shifts[OUT] = {6, 5, 4, 4};
+static void transform_four_stride2(const int32_t *m, int32_t step, uint32_t o[OUT]) {
+    const uint32_t m1 = (uint32_t)m[step], m2 = (uint32_t)m[2 * step], m3 = (uint32_t)m[3 * step];
+    const uint32_t s = m1 + m2, u = m1 - m2;
+    o[0] = (uint32_t)m[0] + s + m3;
+    o[1] = u + 2 * m3;
+    o[2] = s + 4 * m3;
+    o[3] = u + 8 * m3 + (uint32_t)m[4 * step];
+    for (int32_t i = 0; i < OUT; i++) {
+        o[i] += (uint32_t)m[(5 + i) * step];
+    }
+}
+
+static void transform_outputs_of(int32_t side, const int32_t *m, int32_t step, uint32_t o[OUT]) {
+    if (side == SIDE) {
+        transform_four(m, step, o);
+    } else {
+        transform_four_stride2(m, step, o);
+    }
+}
+
+static void outputs_of_tiles(int32_t side, const int32_t *sums, const int32_t *records, Target *target,
+                             const Target *end) {
     for (; target != end; target++) {
-        for (int32_t i = 0; i < FILTERS; i++, sums += POSITIONS, target->to++) {
-            const int32_t *row = records + i * RECORD, *last = row + OUT * (1 + OUT);
+        for (int32_t i = 0; i < FILTERS; i++, sums += side * side, target->to++) {
+            const int32_t *const record = records + i * RECORD, *bias = record + 4;
             uint32_t o[OUT];
-            int32_t columns[OUT][IN];
-            for (int32_t x = 0; x < IN; x++) {
-                transform_four(sums + x, IN, o);
+            int32_t rows[OUT][MOST_SIDE];
+            for (int32_t x = 0; x < side; x++) {
+                transform_outputs_of(side, sums + x, side, o);
                 for (int32_t y = 0; y < OUT; y++) {
-                    columns[y][x] = (int32_t)o[y];
+                    rows[y][x] = (int32_t)o[y];
                 }
             }
-            for (int32_t y = 0; y < OUT; y++, row += 1 + OUT) {
+            for (int32_t y = 0; y < OUT; y++) {
                 int8_t *to = target->to + y * target->row_step;
-                transform_four(columns[y], 1, o);
+                transform_outputs_of(side, rows[y], 1, o);
                 for (int32_t x = 0; x < OUT; x++) {
-                    int32_t sum = (int32_t)(o[x] * (uint32_t)row[0] + (uint32_t)row[1 + x]) >> shifts[x];
-                    to[x * target->pixel_step] = saturate_s8(requantize_by_offset(sum, last[0], last[1], last[2]));
+                    const int32_t scaled = (int32_t)(o[x] * (uint32_t)record[0] + (uint32_t)*bias++);
+                    to[x * target->pixel_step] = requantize_fixed_signed(scaled, record[1], record[2], record[3]);
                 }
             }
         }
     }
 }
+
+static void conv_2d_winograd_inputs(const int8_t *from, int32_t row_step, int32_t pixel_step, uint32_t *v,
+                                    int32_t quads, int32_t pairs) {
+    inputs_of(SIDE, from, row_step, pixel_step, v, quads, pairs);
+}
+
+static void conv_2d_winograd_inputs_stride2(const int8_t *from, int32_t row_step, int32_t pixel_step, uint32_t *v,
+                                            int32_t quads, int32_t pairs) {
+    inputs_of(SIDE_STRIDE2, from, row_step, pixel_step, v, quads, pairs);
+}
+
+static void conv_2d_winograd_multiply(const int32_t *weights, const uint32_t *v, int32_t *sums, int32_t pairs) {
+    multiply_of(SIDE, weights, v, sums, pairs);
+}
+
+static void conv_2d_winograd_multiply_stride2(const int32_t *weights, const uint32_t *v, int32_t *sums, int32_t pairs) {
+    multiply_of(SIDE_STRIDE2, weights, v, sums, pairs);
+}
+
+static void conv_2d_winograd_outputs(const int32_t *sums, const int32_t *records, Target *target, const Target *end) {
+    outputs_of_tiles(SIDE, sums, records, target, end);
+}
+
+static void conv_2d_winograd_outputs_stride2(const int32_t *sums, const int32_t *records, Target *target,
+                                             const Target *end) {
+    outputs_of_tiles(SIDE_STRIDE2, sums, records, target, end);
+}
 #define conv_2d_winograd_outputs_floor conv_2d_winograd_outputs
+#define conv_2d_winograd_outputs_stride2_floor conv_2d_winograd_outputs_stride2
 #endif
+
+static const Filtering stride1 = {6, conv_2d_winograd_inputs, conv_2d_winograd_multiply, conv_2d_winograd_outputs,
+                                  conv_2d_winograd_outputs_floor};
+static const Filtering stride2 = {9, conv_2d_winograd_inputs_stride2, conv_2d_winograd_multiply_stride2,
+                                  conv_2d_winograd_outputs_stride2, conv_2d_winograd_outputs_stride2_floor};
 
 // `count` bytes, or up to three more; the same of padding. Both return where the next ones belong.
 static int8_t *put(int8_t *to, const int8_t *from, int32_t count) {
@@ -157,16 +249,17 @@ static int32_t clamp(int32_t value, int32_t most) {
     return value < 0 ? 0 : value > most ? most : value;
 }
 
-// The 6x6 inputs at row y and column x of `image`, which lie in the padding in part.
-static void stage_inputs(const Conv2dWinogradS8 *layer, const int8_t *image, int32_t y, int32_t x, int8_t *stage) {
+// The side x side inputs at row y and column x of `image`, which lie in the padding in part.
+static void stage_inputs(const Conv2dWinogradS8 *layer, int32_t side, const int8_t *image, int32_t y, int32_t x,
+                         int8_t *stage) {
     const int32_t width = layer->input_w, channels = layer->input_channels, zero_point = layer->input_zero_point;
-    const int32_t left = clamp(-x, IN), right = clamp(x + IN - width, IN - left);
-    for (int32_t end = y + IN; y < end; y++) {
+    const int32_t left = clamp(-x, side), right = clamp(x + side - width, side - left);
+    for (int32_t end = y + side; y < end; y++) {
         if (y < 0 || y >= layer->input_h) {
-            stage = put_padding(stage, zero_point, IN * channels);
+            stage = put_padding(stage, zero_point, side * channels);
         } else {
             stage = put_padding(stage, zero_point, left * channels);
-            stage = put(stage, image + (y * width + x + left) * channels, (IN - left - right) * channels);
+            stage = put(stage, image + (y * width + x + left) * channels, (side - left - right) * channels);
             stage = put_padding(stage, zero_point, right * channels);
         }
     }
@@ -190,18 +283,19 @@ static void next_place(const Conv2dWinogradS8 *layer, Place *at) {
     }
 }
 
-static void transform_inputs(const Conv2dWinogradS8 *layer, const Place *at, uint32_t *v, int8_t *stage) {
-    const int32_t channels = layer->input_channels, width = layer->input_w;
-    const int32_t y = at->y * OUT - layer->pad_top, x = at->x * OUT - layer->pad_left;
+static void transform_inputs(const Conv2dWinogradS8 *layer, const Filtering *filtering, const Place *at, uint32_t *v,
+                             int8_t *stage) {
+    const int32_t channels = layer->input_channels, width = layer->input_w, side = filtering->side;
+    const int32_t step = OUT * layer->stride, y = at->y * step - layer->pad_top, x = at->x * step - layer->pad_left;
     const int8_t *from = stage;
-    int32_t row_step = IN * channels;
-    if (y >= 0 && y + IN <= layer->input_h && x >= 0 && x + IN <= width) {
+    int32_t row_step = side * channels;
+    if (y >= 0 && y + side <= layer->input_h && x >= 0 && x + side <= width) {
         from = at->input + (y * width + x) * channels;
         row_step = width * channels;
     } else {
-        stage_inputs(layer, at->input, y, x, stage);
+        stage_inputs(layer, side, at->input, y, x, stage);
     }
-    conv_2d_winograd_inputs(from, row_step, channels, v, (channels + 3) / 4, layer->pairs);
+    filtering->inputs(from, row_step, channels, v, (channels + 3) / 4, layer->pairs);
 }
 
 // The outputs of a tile, some of which may lie beyond the image's.
@@ -237,12 +331,11 @@ static void copy_outputs(const Apart apart, const Outputs *outputs, int32_t filt
 }
 
 // All filters of some tiles.
-static void compute_outputs(const Conv2dWinogradS8 *layer, const uint32_t *v, const Outputs *outputs, int32_t count,
-                            int32_t *sums) {
+static void compute_outputs(const Conv2dWinogradS8 *layer, const Filtering *filtering, const uint32_t *v,
+                            const Outputs *outputs, int32_t count, int32_t *sums) {
     const int32_t channels = layer->output_channels, row_bytes = layer->output_w * channels;
     const int32_t low = layer->activation_min, high = layer->activation_max;
-    TransformOutputs *const finish =
-        low >= layer->output_zero_point ? conv_2d_winograd_outputs_floor : conv_2d_winograd_outputs;
+    TransformOutputs *const finish = low >= layer->output_zero_point ? filtering->outputs_floor : filtering->outputs;
     const int32_t *weights = layer->weights, *records = layer->records;
     Apart apart[TILES];
     Target targets[TILES];
@@ -262,14 +355,14 @@ static void compute_outputs(const Conv2dWinogradS8 *layer, const uint32_t *v, co
                 }
             }
         }
-        conv_2d_winograd_multiply(weights, v, sums, layer->pairs);
+        filtering->multiply(weights, v, sums, layer->pairs);
         finish(sums, records, targets, targets + count);
         for (int32_t i = 0; !whole && i < count; i++) {
             if (cut_off(&outputs[i])) {
                 copy_outputs(apart[i], &outputs[i], next - shared, row_bytes, channels);
             }
         }
-        weights += FILTERS * POSITIONS * layer->pairs;
+        weights += FILTERS * KINDS * KINDS * layer->pairs;
         records += FILTERS * RECORD;
     }
     for (int32_t i = 0; i < count && (low > INT8_MIN || high < INT8_MAX); i++) {
@@ -280,7 +373,9 @@ static void compute_outputs(const Conv2dWinogradS8 *layer, const uint32_t *v, co
 }
 
 void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
-    const int32_t stage_words = POSITIONS / 4 * layer->input_channels + 1, sums_words = TILES * FILTERS * POSITIONS;
+    const Filtering *const filtering = layer->stride == 1 ? &stride1 : &stride2;
+    const int32_t positions = filtering->side * filtering->side;
+    const int32_t stage_words = (positions * layer->input_channels + 7) / 4, sums_words = TILES * FILTERS * positions;
     int8_t *const stage = scratch; // and later the sums
     uint32_t *const v = (uint32_t *)scratch + (stage_words > sums_words ? stage_words : sums_words);
     Place at = {input, output, 0, 0};
@@ -288,9 +383,9 @@ void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input,
         const int32_t count = left < TILES ? left : TILES;
         Outputs outputs[TILES];
         for (int32_t i = 0; i < count; i++, next_place(layer, &at)) {
-            transform_inputs(layer, &at, v + i, stage);
+            transform_inputs(layer, filtering, &at, v + i, stage);
             outputs[i] = outputs_of(layer, &at);
         }
-        compute_outputs(layer, v, outputs, count, scratch);
+        compute_outputs(layer, filtering, v, outputs, count, scratch);
     }
 }

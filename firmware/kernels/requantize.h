@@ -62,6 +62,14 @@ static inline int8_t requantize_fixed(int32_t x256, int32_t multiplier, int32_t 
     return saturate_s8(add_high_multiply(offset, x256, multiplier) >> REQUANTIZE_FIXED_SHIFT);
 }
 
+// The same for any outputs and accumulators times any power of two. The reference rounds ties of negative numbers down:
+// `below` is what is lost there.
+#define REQUANTIZE_SIGNED_SHIFT 14
+static inline int8_t requantize_fixed_signed(int32_t scaled, int32_t multiplier, int32_t offset, int32_t below) {
+    const int32_t sum = add_high_multiply(offset, scaled, multiplier) - (scaled < 0 ? below : 0);
+    return saturate_s8(sum >> REQUANTIZE_SIGNED_SHIFT);
+}
+
 // A 64-bit accumulator, |x| < 2^47, with a multiplier rounded to 15 bits; rescale.left <= 7. One rounding, ties up, and
 // what does not fit wraps, as MultiplyByQuantizedMultiplier for int64_t does it
 // (tensorflow/lite/kernels/internal/common.cc).

@@ -108,8 +108,7 @@ def _lower_winograd(layer: Linear, operator: Operator) -> Lowered | None:
     if not (winograd.fits if tuning_of(operator).kernel else winograd.suits)(layer, window):
         return None
     limits = activation_range(operator.options.get("activation", 0), layer.output.quantization)
-    weights, records, by_offset = packed_filters(layer, *limits)
-    return winograd.lower(layer, window, weights, records, limits) if by_offset else None
+    return winograd.lower(layer, window, limits)
 
 
 def lower_layer(layer: Linear, operator: Operator) -> Lowered:

@@ -1,11 +1,16 @@
 """Rescaling with the same right shift for all filters: `requantize_fixed` of firmware/kernels/requantize.h.
 
 It takes an accumulator to floor((256 (accumulator + correction) x multiplier / 2^32 + offset) / 2^`SHIFT`): one
-multiplication, and a saturation that shifts. Where outputs are clamped at their zero point, the reference's output
-grows by one at certain accumulators, its thresholds, and so does this one. A filter's constants are searched until both
-have the same thresholds among the accumulators that its weights and bias allow; as both functions are monotonic, they
-are then equal for all inputs.
+multiplication, and a saturation that shifts. The reference's output grows by one at certain accumulators, its
+thresholds, and so does this one. A filter's constants are searched until both have the same thresholds among the
+accumulators that its weights and bias allow; as both functions are monotonic, they are then equal for all inputs.
+
+The reference rounds ties of negative numbers down, which moves their thresholds by a constant against those of positive
+ones. Where outputs are clamped at their zero point they do not matter; elsewhere `requantize_fixed_signed` subtracts a
+constant ``below`` for negative accumulators.
 """
+
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +20,46 @@ from generator.ops.packing import accumulator_range, constant_output
 from generator.quantization import Rescale
 
 SHIFT = 12  # REQUANTIZE_FIXED_SHIFT in firmware/kernels/requantize.h
+SIGNED_SHIFT = 14  # REQUANTIZE_SIGNED_SHIFT there
 SCALE_BITS = 8  # accumulators come times 256
-REACH = 2**23  # of accumulators
-LEAST_RIGHT_SHIFT = SHIFT - SCALE_BITS + 1  # with less the multiplier does not fit
 TRIES = (16, 2048)  # corrections to try, the few first
+NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3)  # of the nearest multiplier
 FAR = 2**40  # beyond any accumulator
 
 
 def fixed_shift_filters(layer: Linear, minimum: int, maximum: int) -> tuple[NDArray[np.int8], NDArray[np.int32]] | None:
-    """Weights [filters, depth] and records [filters, 3], {bias with correction, multiplier, offset}; None where there
-    are none for some filter.
+    """Weights [filters, depth] and records [filters, 3], {bias with correction, multiplier, offset}, for outputs that
+    are clamped at their zero point; None elsewhere and where there are no constants for some filter.
 
-    ``minimum`` and ``maximum`` are what the outputs are clamped to. A filter whose output is the same for all inputs
-    gets zero weights, as in `packed_filters`.
+    ``minimum`` and ``maximum`` are what the outputs are clamped to.
     """
     assert layer.output.quantization is not None
-    zero_point = layer.output.quantization.zero_point
-    if minimum < zero_point:
+    if minimum < layer.output.quantization.zero_point:
         return None
+    found = _filters(layer, minimum, maximum, SCALE_BITS, SHIFT)
+    return None if found is None else (found[0], found[1][:, :3])
+
+
+def signed_filters(
+    layer: Linear, minimum: int, maximum: int, least_bits: int
+) -> tuple[NDArray[np.int8], NDArray[np.int32], int] | None:
+    """Weights [filters, depth] and records [filters, 4], {bias with correction, multiplier, offset, below}, for
+    accumulators that come times 2^bits, and these bits, the first number from ``least_bits`` on for which there are
+    constants for all filters; None if that is none."""
+    reach = int(np.max(np.abs(accumulator_range(weight_matrix(layer), folded_bias(layer)))))
+    for scale_bits in range(least_bits, 32 - (reach + TRIES[-1]).bit_length()):
+        found = _filters(layer, minimum, maximum, scale_bits, SIGNED_SHIFT)
+        if found is not None:
+            return *found, scale_bits
+    return None
+
+
+def _filters(
+    layer: Linear, minimum: int, maximum: int, scale_bits: int, shift: int
+) -> tuple[NDArray[np.int8], NDArray[np.int32]] | None:
+    """A filter whose output is the same for all inputs gets zero weights, as in `packed_filters`."""
+    assert layer.output.quantization is not None
+    zero_point = layer.output.quantization.zero_point
     weights, bias = weight_matrix(layer).copy(), folded_bias(layer)
     reach = accumulator_range(weights, bias)
     records = []
@@ -41,53 +68,67 @@ def fixed_shift_filters(layer: Linear, minimum: int, maximum: int) -> tuple[NDAr
         constant = constant_output(low, high, factor, zero_point, minimum, maximum)
         if constant is not None:
             weights[index] = 0
-            records.append((0, 0, constant << SHIFT))
+            records.append((0, 0, constant << shift, 0))
             continue
-        found = fixed_constants(low, high, factor, (minimum - zero_point, maximum - zero_point), zero_point)
+        found = fixed_constants(
+            low, high, factor, (minimum - zero_point, maximum - zero_point), zero_point, scale_bits, shift
+        )
         if found is None:
             return None
-        correction, multiplier, offset = found
-        records.append((int(bias[index]) + correction, multiplier, offset))
+        correction, multiplier, offset, below = found
+        records.append((int(bias[index]) + correction, multiplier, offset, below))
     return weights, np.array(records, np.int32)
 
 
 def fixed_constants(
-    low: int, high: int, factor: Rescale, outputs: tuple[int, int], zero_point: int
-) -> tuple[int, int, int] | None:
-    """(correction, multiplier, offset) for accumulators from ``low`` to ``high``, or None.
+    low: int,
+    high: int,
+    factor: Rescale,
+    outputs: tuple[int, int],
+    zero_point: int,
+    scale_bits: int = SCALE_BITS,
+    shift: int = SHIFT,
+) -> tuple[int, int, int, int] | None:
+    """(correction, multiplier, offset, below) for accumulators from ``low`` to ``high``, or None.
 
-    ``outputs``: least, not negative, and greatest of the rescaled values that outputs are clamped to.
+    ``outputs``: least and greatest of the rescaled values that outputs are clamped to; from 0 on, ``below`` is 0.
     """
-    right = -factor.shift
-    if right < LEAST_RIGHT_SHIFT or max(-low, high) + TRIES[-1] >= REACH:
+    right, least_right = -factor.shift, shift - scale_bits + 1  # with less the multiplier does not fit
+    if right < least_right or max(-low, high) + TRIES[-1] >= 1 << (31 - scale_bits):
         return None
-    lost = right - LEAST_RIGHT_SHIFT
-    multiplier = (factor.multiplier + (1 << lost >> 1)) >> lost
-    if multiplier >= 2**31:
-        return None
+    lost = right - least_right
+    nearest = (factor.multiplier + (1 << lost >> 1)) >> lost
     values = range(outputs[0] + 1, outputs[1] + 1)
     thresholds = np.array([least_accumulator(value, factor) for value in values], np.int64)
-    levels = (np.array(values, np.int64) + zero_point) << SHIFT
+    levels = (np.array(values, np.int64) + zero_point) << shift
     reached, missed = np.maximum(thresholds, low), np.minimum(thresholds - 1, high)
     is_reached, is_missed = reached <= high, missed >= low
-    for tries in TRIES:
+    below = 0 if outputs[0] >= 0 else 1 << shift >> right  # a unit of what the reference divides by 2^right
+
+    def scaled(accumulators: NDArray[np.int64], multiplier: int) -> NDArray[np.int64]:
+        return (accumulators * multiplier >> (32 - scale_bits)) - below * (accumulators < 0)
+
+    for tries, multiplier in product(TRIES, (nearest + step for step in NEIGHBOURS)):
+        if multiplier >= 2**31:
+            continue
         corrections = np.arange(tries)[:, None]
-        at_reached = (reached[is_reached] + corrections) * multiplier >> (32 - SCALE_BITS)
-        at_missed = (missed[is_missed] + corrections) * multiplier >> (32 - SCALE_BITS)
-        least = (levels[is_reached] - at_reached).max(axis=1, initial=-REACH)
-        most = (levels[is_missed] - 1 - at_missed).min(axis=1, initial=REACH)
-        fitting = np.flatnonzero((least <= most) & (abs(least) < 2**30) & (abs(most) < 2**30))
+        at_reached = scaled(reached[is_reached] + corrections, multiplier)
+        at_missed = scaled(missed[is_missed] + corrections, multiplier)
+        least = (levels[is_reached] - at_reached).max(axis=1, initial=-(2**30))
+        most = (levels[is_missed] - 1 - at_missed).min(axis=1, initial=2**30)
+        fitting = np.flatnonzero((least <= most) & (least < 2**30) & (most > -(2**30)))
         if fitting.size:
             correction = int(fitting[0])
-            return correction, multiplier, int(least[correction] + most[correction]) // 2
+            return correction, multiplier, int(least[correction] + most[correction]) // 2, below
     return None
 
 
 def least_accumulator(value: int, factor: Rescale) -> int:
-    """The least one that `generator.fixed_point.rescale` takes to ``value`` > 0 or more, but no more than `FAR`.
+    """The least one that `generator.fixed_point.rescale` takes to ``value`` or more, no farther from 0 than `FAR`.
 
-    ``factor`` shifts right. For positive numbers both of the reference's roundings are to nearest, ties up.
+    ``factor`` shifts right. The first of the reference's roundings is to nearest, ties up, and so is the second for
+    numbers that are not negative; for negative ones it is ties down.
     """
     right = -factor.shift
-    scaled = (value << right) - (1 << right >> 1)
-    return min(-(-((scaled << 31) - (1 << 30)) // factor.multiplier), FAR)
+    scaled = (value << right) - (1 << right >> 1) + (value <= 0 and right > 0)
+    return max(-FAR, min(-(-((scaled << 31) - (1 << 30)) // factor.multiplier), FAR))

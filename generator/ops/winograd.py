@@ -1,30 +1,73 @@
-"""CONV_2D of int8 with filters of 3x3, stride 1 and one group by Winograd's F(4x4, 3x3): when, and how packed."""
+"""CONV_2D of int8 with filters of 3x3 and one group by Winograd's minimal filtering: when, and how packed."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.graph import Graph
+from generator.ops.fixed_shift import signed_filters
 from generator.ops.linear import Linear
 from generator.ops.lowered import Lowered
-from generator.ops.packing import accumulator_range, overlapping_blocks
+from generator.ops.packing import overlapping_blocks
 from generator.ops.window import MOST_PLACES, Window
 from generator.quantization import INT8_MIN
 
 KERNEL = "conv_2d_3x3_winograd_s8"
 # As in firmware/kernels/conv_2d_3x3_winograd_s8.h.
-TILES, POSITIONS, RECORD, LIFT = 4, 36, 23, 12750
-FILTERS, OUT, IN = 2, 4, 6
+TILES, LIFT = 4, 12750
+FILTERS, OUT, KINDS = 2, 4, 6
 PAIRS_PER_TURN = 4
 INPUT_ORDER = (0, 2, 1, 3)  # in which SXTAB16 of a word and of the word rotated by a byte yield its bytes
 NINTH = pow(9, -1, 2**32)
-REACH = 2**25  # of sums
 LEAST_CHANNELS = 8
 MOST_WEIGHTS = 1 << 17  # of a model's 3x3 filters: they take eight times as many bytes
 
-FILTER_TRANSFORM = np.array([[3, 0, 0], [-1, -1, -1], [-1, 1, -1], [1, 2, 4], [1, -2, 4], [0, 0, 3]], np.int64)
-FACTORS = np.array([1, 2, 4, 4], np.int64)  # left out of the rows of A^T
+
+@dataclass(frozen=True)
+class Filtering:
+    """How four outputs in a row follow from ``side`` inputs and three weights.
+
+    ``transform``: [KINDS, 3], of the weights. ``lifts``: by how many times LIFT the inputs are raised, which raises
+    all transformed ones by LIFT. ``unit_bits``: a sum in two dimensions is 9 x 2^unit_bits times the true one.
+    ``tile_cycles``, ``block_cycles``, ``position_cycles``: of a tile's inputs a channel, its outputs a filter, and
+    what a position takes beside the products.
+    """
+
+    side: int
+    transform: NDArray[np.int64]
+    lifts: NDArray[np.int64]
+    unit_bits: int
+    tile_cycles: int
+    block_cycles: int
+    position_cycles: int
+
+    @property
+    def positions(self) -> int:
+        return self.side**2
+
+
+FILTERINGS = {
+    1: Filtering(
+        6,
+        np.array([[3, 0, 0], [-1, -1, -1], [-1, 1, -1], [1, 2, 4], [1, -2, 4], [0, 0, 3]], np.int64),
+        np.array([0, 0, 0, 0, 1, 1], np.int64),
+        unit_bits=6,
+        tile_cycles=215,
+        block_cycles=360,
+        position_cycles=18,
+    ),
+    2: Filtering(
+        9,
+        np.array([[3, 0, 0], [-3, 0, -3], [-1, 0, 1], [1, 0, 2], [0, 0, 6], [0, 6, 0]], np.int64),
+        np.array([0, 1, 0, 1, 0, 1, 1, 1, 3], np.int64),
+        unit_bits=2,
+        tile_cycles=370,
+        block_cycles=480,
+        position_cycles=24,
+    ),
+}
 
 
 def affordable(graph: Graph) -> bool:
@@ -39,31 +82,34 @@ def suits(layer: Linear, window: Window) -> bool:
     return fits(layer, window) and _pays(layer, window)
 
 
-def lower(
-    layer: Linear, window: Window, weights: NDArray[np.int8], records: NDArray[np.int32], limits: tuple[int, int]
-) -> Lowered | None:
-    """The kernel of a layer that it `suits`, or None where its sums could grow too large.
+def lower(layer: Linear, window: Window, limits: tuple[int, int]) -> Lowered | None:
+    """The kernel of a layer that it `fits`, or None where no constants for its rescaling are found.
 
-    Weights [filters, depth]; records [filters, 4]: {bias, multiplier, offset, shift} of `requantize_by_offset`.
     ``limits``: what the outputs are clamped to.
     """
     assert layer.input.quantization is not None
     assert layer.output.quantization is not None
     channels, filters = layer.weights.shape[3], layer.filters
-    if not in_range(weights, records):
+    filtering = FILTERINGS[window.stride_h]
+    found = signed_filters(layer, *limits, filtering.unit_bits)
+    if found is None:
         return None
+    weights, records, scale_bits = found
     pairs = -(-channels // (2 * PAIRS_PER_TURN)) * PAIRS_PER_TURN
     batches, input_h, input_w, _ = layer.input.shape
     tiles_h, tiles_w = _tiles(window)
+    tiles = batches * tiles_h * tiles_w
+    words = filtering.positions * TILES
     return Lowered(
         kernel=KERNEL,
         header=f"kernels/{KERNEL}.h",
         struct="Conv2dWinogradS8",
         parameters={
-            "weights": pack_weights(weights.reshape(filters, 3, 3, channels), pairs),
-            "records": pack_records(weights.reshape(filters, 3, 3, channels), records),
+            "weights": pack_weights(weights.reshape(filters, 3, 3, channels), pairs, filtering),
+            "records": pack_records(weights.reshape(filters, 3, 3, channels), records, scale_bits, filtering),
+            "stride": window.stride_h,
             "pairs": pairs,
-            "tiles": batches * tiles_h * tiles_w,
+            "tiles": tiles,
             "tiles_h": tiles_h,
             "tiles_w": tiles_w,
             "input_h": input_h,
@@ -81,9 +127,9 @@ def lower(
         },
         inputs=(layer.input.index,),
         macs=layer.output.elements * 9 * channels,
-        constant_reads=-(-batches * tiles_h * tiles_w // TILES),
+        constant_reads=-(-tiles // TILES),
         read_past=3 if channels % 4 else 0,
-        scratch_bytes=4 * POSITIONS * TILES * pairs + max(4 * POSITIONS * TILES * FILTERS, POSITIONS * channels + 4),
+        scratch_bytes=4 * words * pairs + max(4 * words * FILTERS, filtering.positions * channels + 7),
         lead={0: lead_bytes(layer, window)},
     )
 
@@ -93,13 +139,7 @@ def fits(layer: Linear, window: Window) -> bool:
     taps, steps = (window.filter_h, window.filter_w), (window.stride_h, window.stride_w)
     unit = (window.dilation_h, window.dilation_w, window.spread_h, window.spread_w) == (1, 1, 1, 1)
     one_group = layer.input.shape[3] == layer.weights.shape[3] >= LEAST_CHANNELS
-    return taps == (3, 3) and steps == (1, 1) and unit and one_group and layer.filters >= FILTERS
-
-
-def in_range(weights: NDArray[np.int8], records: NDArray[np.int32]) -> bool:
-    """Whether no input can take a sum of products and bias to what the shift by 6 would cut off."""
-    least, greatest = accumulator_range(weights, records[:, 0].astype(np.int64)).T
-    return bool(np.all(least >= -REACH) and np.all(greatest < REACH))
+    return taps == (3, 3) and steps in ((1, 1), (2, 2)) and unit and one_group and layer.filters >= FILTERS
 
 
 def _tiles(window: Window) -> tuple[int, int]:
@@ -107,48 +147,53 @@ def _tiles(window: Window) -> tuple[int, int]:
 
 
 def _pays(layer: Linear, window: Window) -> bool:
-    """By estimates of both kernels' cycles, code and weights in SRAM: a fifth less is worth eight times the weights."""
-    return 5 * estimated_cycles(layer, window) < 4 * estimated_cycles_paired(layer)
+    """By estimates of both kernels' cycles, code and weights in SRAM: a tenth less is worth eight times the weights."""
+    return 10 * estimated_cycles(layer, window) < 9 * estimated_cycles_paired(layer)
 
 
 def estimated_cycles(layer: Linear, window: Window) -> int:
+    filtering = FILTERINGS[window.stride_h]
     channels, filters = layer.weights.shape[3], layer.filters
     tiles = layer.input.shape[0] * int(np.prod(_tiles(window)))
     turns, blocks, groups = -(-channels // (2 * PAIRS_PER_TURN)), -(-filters // FILTERS), -(-tiles // TILES)
-    multiplications = groups * blocks * POSITIONS * (66 * turns + 18)
-    return multiplications + tiles * (900 * -(-channels // 4) + FILTERS * 400 * blocks)
+    products = groups * blocks * filtering.positions * (64 * turns + filtering.position_cycles)
+    transforms = filtering.tile_cycles * 4 * -(-channels // 4) + filtering.block_cycles * FILTERS * blocks
+    return products + tiles * transforms
 
 
 def estimated_cycles_paired(layer: Linear) -> int:
     """Of `conv_2d_s8_paired`."""
     pixels, depth = layer.output.elements // layer.filters, 9 * layer.weights.shape[3]
     blocks = -(-layer.filters // 4)
-    return pixels * (2 * depth + blocks * (4 * depth + 80))
+    return pixels * (2 * depth + blocks * (4 * depth + 40))
 
 
-def pack_weights(weights: NDArray[np.int8], pairs: int) -> NDArray[np.int32]:
-    """[filters, 3, 3, channels] -> [blocks of filters, 36 positions, pairs, filters of a block] of int16 pairs."""
-    transformed = np.einsum("ir,frsc,js->fijc", FILTER_TRANSFORM, weights.astype(np.int64), FILTER_TRANSFORM)
+def pack_weights(weights: NDArray[np.int8], pairs: int, filtering: Filtering) -> NDArray[np.int32]:
+    """[filters, 3, 3, channels] -> [blocks of filters, KINDS x KINDS, pairs, filters of a block] of int16 pairs."""
+    wide = weights.astype(np.int64)
+    transformed = np.einsum("ir,frsc,js->fijc", filtering.transform, wide, filtering.transform)
     filters, channels = len(weights), weights.shape[3]
-    padded = np.zeros((filters, POSITIONS, 2 * pairs), "<i2")
-    padded[..., :channels] = transformed.reshape(filters, POSITIONS, channels)
-    ordered = padded.reshape(filters, POSITIONS, -1, 4)[..., INPUT_ORDER]
-    blocks = ordered.reshape(filters, POSITIONS, pairs, 2)[overlapping_blocks(filters, FILTERS)]
+    padded = np.zeros((filters, KINDS**2, 2 * pairs), "<i2")
+    padded[..., :channels] = transformed.reshape(filters, KINDS**2, channels)
+    ordered = padded.reshape(filters, KINDS**2, -1, 4)[..., INPUT_ORDER]
+    blocks = ordered.reshape(filters, KINDS**2, pairs, 2)[overlapping_blocks(filters, FILTERS)]
     return np.ascontiguousarray(blocks.transpose(0, 2, 3, 1, 4)).view("<i4").astype(np.int32).reshape(-1)
 
 
-def pack_records(weights: NDArray[np.int8], records: NDArray[np.int32]) -> NDArray[np.int32]:
-    """[filters, 3, 3, channels] and {bias, multiplier, offset, shift} -> records of the kernel, by blocks."""
+def pack_records(
+    weights: NDArray[np.int8], records: NDArray[np.int32], scale_bits: int, filtering: Filtering
+) -> NDArray[np.int32]:
+    """[filters, 3, 3, channels] and {bias, multiplier, offset, below} -> records of the kernel, by blocks."""
     sums = weights.sum(axis=3, dtype=np.int64)
-    bias = np.broadcast_to((records[:, 0] + INT8_MIN * sums.sum(axis=(1, 2)))[:, None, None], (len(sums), OUT, OUT))
-    bias = bias.copy()
+    stride = (filtering.side - 3) // (OUT - 1)
+    lifts = LIFT * np.outer(filtering.lifts, filtering.lifts) - INT8_MIN
+    bias = np.repeat(records[:, 0].astype(np.int64), OUT * OUT).reshape(-1, OUT, OUT)
     for row in range(OUT):
-        for column in range(OUT):  # the last 2x2 inputs are lifted
-            bias[:, row, column] -= LIFT * sums[:, OUT - row :, OUT - column :].sum(axis=(1, 2))
-    rows = np.zeros((len(sums), OUT, 1 + OUT), np.int64)
-    rows[:, :, 0] = NINTH * FACTORS
-    rows[:, :, 1:] = bias * (64 // FACTORS)
-    packed = np.concatenate([rows.reshape(len(sums), -1), records[:, 1:]], axis=1)
+        for column in range(OUT):
+            under = lifts[stride * row :, stride * column :][:3, :3]
+            bias[:, row, column] -= (sums * under).sum(axis=(1, 2))
+    unit = np.full((len(sums), 1), NINTH << (scale_bits - filtering.unit_bits), np.int64)
+    packed = np.concatenate([unit, records[:, 1:], bias.reshape(len(sums), -1) << scale_bits], axis=1)
     return (packed & 0xFFFFFFFF).astype(np.uint32).view(np.int32)[overlapping_blocks(len(sums), FILTERS)].reshape(-1)
 
 
@@ -172,7 +217,7 @@ def _extents(layer: Linear, window: Window) -> Iterator[tuple[int, int]]:
     for tile in range(batches * tiles_h * tiles_w):
         image, place = divmod(tile, tiles_h * tiles_w)
         y, x = (OUT * index for index in divmod(place, tiles_w))
-        top, left = max(y - window.pad_top, 0), max(x - window.pad_left, 0)
+        top, left = max(window.stride_h * y - window.pad_top, 0), max(window.stride_w * x - window.pad_left, 0)
         first = ((image * input_h + top) * input_w + left) * channels if top < input_h and left < input_w else 2**40
         bottom, right = min(y + OUT, window.output_h), min(x + OUT, window.output_w)
         last = (image * window.output_h + bottom - 1) * window.output_w + right

@@ -13,6 +13,7 @@ from generator.compile import compile_model
 from generator.importer import parse_graph
 from generator.lower import lower
 from generator.ops import winograd
+from generator.ops.fixed_shift import TRIES
 from generator.ops.window import SAME, VALID
 from generator.program import Program
 from tests.generator.cases import run_on_host, run_oracle
@@ -33,6 +34,7 @@ def cases(draw: st.DrawFn) -> Case:
         width=draw(sides),
         group_channels=draw(st.integers(8, 40)),
         group_filters=draw(st.integers(2, 40)),
+        stride=draw(st.sampled_from([(1, 1), (2, 2)])),
         padding=padding,
         activation=draw(st.integers(0, 3)),
         per_channel=draw(st.booleans()),
@@ -111,8 +113,15 @@ LARGE = Case(height=16, width=16, group_channels=16, group_filters=16)
         ({"width": 20}, (7 * 20 + 12 - 3 * 20 - 11) * 16),
         ({"height": 8, "width": 8}, 0),
         ({"group_filters": 8}, 0),
+        # The output is a quarter of the input: only with more filters it catches up.
+        ({"stride": (2, 2), "width": 32, "height": 32}, 0),
+        # After twelve rows of the output, the last four tiles read from row 24 of the input.
+        ({"stride": (2, 2), "width": 32, "height": 32, "group_filters": 80}, 12 * 16 * 80 - 24 * 32 * 16),
     ],
-    ids=["rows of four tiles", "no padding", "rows of five tiles", "one group of tiles", "narrower"],
+    ids=[
+        *("rows of four tiles", "no padding", "rows of five tiles", "one group of tiles", "narrower"),
+        *("stride 2", "stride 2 with many filters"),
+    ],
 )
 def test_lead(changes: dict[str, int], lead: int) -> None:
     case = replace(LARGE, **changes)  # type: ignore[arg-type]
@@ -126,7 +135,7 @@ def test_lead(changes: dict[str, int], lead: int) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"stride": (2, 2)},
+        {"stride": (3, 3)},
         {"stride": (1, 2)},
         {"dilation": (1, 2)},
         {"filter_w": 1},
@@ -156,25 +165,25 @@ def test_choice(case: Case, expected: bool) -> None:
     assert (kernel(case) == winograd.KERNEL) == expected
 
 
-def test_sums_that_the_shift_would_cut_off_are_left_to_another_kernel() -> None:
-    """The greatest magnitude over all inputs decides, to the last unit."""
+def test_sums_that_do_not_fit_are_left_to_another_kernel() -> None:
+    """The greatest magnitude over all inputs decides, to the last unit; some is left for corrections of the bias."""
     reach = 127 * 9 * 16 * 128  # of weights that are all -127: from -127 x 127 to 127 x 128 for each input
     lowest = -127 * 9 * 16 * 127
-    limit = 2**25
-    for bias, expected in (
-        (limit - reach - 1, True),
-        (limit - reach, False),
-        (-limit - lowest, True),
-        (-limit - lowest - 1, False),
-    ):
-        case = replace(LARGE, zero_points=(0, 0), group_filters=4, gain=0.001)
-        case.changes = {
-            "weights": {"data": np.full((4, 3, 3, 16), -127, np.int8)},
-            "bias": {"data": np.full(4, bias, np.int32)},
-        }
-        with always:
-            assert (kernel(case) == winograd.KERNEL) == expected, bias
-            assert_equals_oracle(case.model(), case.inputs())
+    for stride, limit in ((1, 2**25 - TRIES[-1]), (2, 2**29 - TRIES[-1])):
+        for bias, expected in (
+            (limit - reach - 1, True),
+            (limit - reach, False),
+            (1 - limit - lowest, True),
+            (-limit - lowest, False),
+        ):
+            case = replace(LARGE, stride=(stride, stride), zero_points=(0, 0), group_filters=4, gain=1 / limit * 2**21)
+            case.changes = {
+                "weights": {"data": np.full((4, 3, 3, 16), -127, np.int8)},
+                "bias": {"data": np.full(4, bias, np.int32)},
+            }
+            with always:
+                assert (kernel(case) == winograd.KERNEL) == expected, (stride, bias)
+                assert_equals_oracle(case.model(), case.inputs())
 
 
 def test_models_with_many_weights_keep_them_small() -> None:
@@ -183,22 +192,31 @@ def test_models_with_many_weights_keep_them_small() -> None:
     assert kernel(replace(case, group_channels=124)) != winograd.KERNEL
 
 
-def test_transformed_inputs_stay_in_their_half() -> None:
+ROWS = np.array(
+    [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ]
+)
+EVEN_ROWS = [[2, -1, -2, 1, 0], [0, -2, -1, 1, 0], [0, 2, -3, 1, 0], [0, -1, 0, 1, 0], [0, 2, -1, -2, 1]]
+ROWS_STRIDE2 = np.zeros((9, 9), np.int64)
+ROWS_STRIDE2[:5, ::2] = EVEN_ROWS
+ROWS_STRIDE2[5:, 1::2] = np.eye(4)
+
+
+@pytest.mark.parametrize(("stride", "rows"), [(1, ROWS), (2, ROWS_STRIDE2)])
+def test_transformed_inputs_stay_in_their_half(stride: int, rows: np.ndarray) -> None:
     """Bounds of B^T d B with LIFT, over all inputs of a tile counted from -128."""
-    rows = np.array(
-        [
-            [4, 0, -5, 0, 1, 0],
-            [0, -4, -4, 1, 1, 0],
-            [0, 4, -4, -1, 1, 0],
-            [0, -2, -1, 2, 1, 0],
-            [0, 2, -1, -2, 1, 0],
-            [0, 4, 0, -5, 0, 1],
-        ]
-    )
-    both = np.einsum("ik,jl->ijkl", rows, rows).reshape(36, 36)
+    both = np.einsum("ik,jl->ijkl", rows, rows).reshape(len(rows) ** 2, -1)
     least, greatest = 255 * np.minimum(both, 0).sum(axis=1), 255 * np.maximum(both, 0).sum(axis=1)
     assert least.min() + winograd.LIFT >= 0
     assert greatest.max() + winograd.LIFT < 2**15
+    lifts = winograd.FILTERINGS[stride].lifts
+    np.testing.assert_array_equal(rows @ lifts, np.ones(len(rows)))  # all are raised by LIFT
 
 
 def test_a_compact_model_has_no_larger_weights() -> None:
