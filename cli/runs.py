@@ -48,6 +48,7 @@ from common.console import console
         "monitor": "power monitor: lpm01a[:PORT], joulescope or ppk2[:PORT] (default: the LPM01A plugged in)",
         "volts": "what the monitor supplies (default 1.8)",
         "io": "board between host and device in energy mode: interface:PORT or arduino:PORT",
+        "i2s": "of sww: play the sound into the virtual board's I2S input, as the benchmark's rules have it",
         "no_read_back": "do not compare what a real board received with what was sent, in an accuracy run",
     }
 )
@@ -74,6 +75,7 @@ def bench(
     monitor: str | None = None,
     volts: str = "1.8",
     io: str | None = None,
+    i2s: bool = False,
 ) -> None:
     """Measure speed, accuracy or energy of the last build over the serial port; builds first if need be."""
     from common.board import load_board
@@ -93,6 +95,7 @@ def bench(
         monitor=monitor,
         volts=number("--volts", volts),
         io=io,
+        i2s=i2s,
     )
     firmware = built(board, bench, model, runtime, tflm_lib=tflm_lib)
     run_bench(firmware, load_board(firmware.board), mode, options, console)

@@ -84,6 +84,16 @@ class SerialPins:
 
 
 @dataclass(frozen=True)
+class I2sPins:
+    """The pins of the sound input: bit clock, word select, data, and their alternate function."""
+
+    sck: str
+    ws: str
+    sd: str
+    function: int
+
+
+@dataclass(frozen=True)
 class Board:
     name: str
     title: str
@@ -102,6 +112,7 @@ class Board:
     leds: tuple[Led, ...] = ()
     serial_pins: SerialPins | None = None  # where the chip lets one choose
     wakeword_pins: Mapping[str, str] = field(default_factory=dict)  # lines to instruments: processing, detected
+    i2s: I2sPins | None = None  # where there is a sound input
     options: Mapping[str, int] = field(default_factory=dict)  # in what the chips of a family differ: its firmware's own
 
     @cached_property
@@ -153,6 +164,7 @@ def load_board(name: str) -> Board:
         leds=tuple(Led(**led) for led in data.get("led", ())),
         serial_pins=SerialPins(**data["serial_pins"]) if "serial_pins" in data else None,
         wakeword_pins=data.get("wakeword_pins", {}),
+        i2s=I2sPins(**data["i2s"]) if "i2s" in data else None,
         options=data.get("options", {}),
     )
 

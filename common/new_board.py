@@ -14,7 +14,8 @@ HEADER = f"# {MARK}: which board this is, and the documents that its values come
 # Beginnings of the lines whose values differ from board to board, even of one chip family.
 LOOKED_UP = (
     *("title", "url", "mcu", "serial", "tx", "rx", "function", "boost", "uart_fifo"),
-    *("sysclk_hz", "flash_wait_states", "origin", "alias", "size", "pin", "pressed", "lit", "processing", "detected"),
+    *("sysclk_hz", "flash_wait_states", "origin", "alias", "size", "pin", "pressed", "lit"),
+    *("processing", "detected", "sck", "ws", "sd"),
     *("drive_labels", "openocd_target", "pyocd_target"),
 )
 FIELD = re.compile(rf"({'|'.join(LOOKED_UP)})\s*=")

@@ -14,7 +14,7 @@ class Options:
     device, `interface:PORT` or `arduino:PORT`.
     ``count``, ``seed``: a subset of the data set. ``jobs``: processes for virtual boards, None for one a processor.
     ``dask``: address of a scheduler. ``restart``: forget the answers of an interrupted run. ``read_back``: compare what
-    a real board received.
+    a real board received. ``i2s``: of the streaming benchmark, sound into the virtual board's I2S input.
     """
 
     port: str | None = None
@@ -30,3 +30,4 @@ class Options:
     monitor: str | None = None
     volts: float = 1.8
     io: str | None = None
+    i2s: bool = False

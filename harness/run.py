@@ -54,6 +54,8 @@ def run_bench(firmware: Firmware, board: Board, mode: str, options: Options, con
     """
     if firmware.benchmark.front_end:
         return run_wakeword(firmware, board, mode, options, console)
+    if options.i2s:
+        raise UserError(f"--i2s is for the streaming wakeword benchmark; {firmware.bench} gets its inputs by UART")
     when = datetime.now()
     runs = [runner(firmware, board, options, console, when) for runner in _runners(mode)]
     path = save_runs(runs, when)

@@ -40,7 +40,8 @@ def test_data_hold_together(name: str) -> None:
     assert board.clock.sysclk_hz > 0
     assert board.flash.size > 0 < board.ram_bytes
     pins = [] if board.serial_pins is None else [board.serial_pins.tx, board.serial_pins.rx]
-    for pin in (*pins, *board.lines.values()):
+    sound = [] if board.i2s is None else [board.i2s.sck, board.i2s.ws, board.i2s.sd]
+    for pin in (*pins, *sound, *board.lines.values()):
         assert pin[0] in "ABCDEFGHI" and 0 <= int(pin[1:]) < 16
     assert set(board.wakeword_pins) in (set(), {"processing", "detected"})
     assert "ststm32" in board_manifest(board)["platforms"]

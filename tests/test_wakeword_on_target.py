@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,27 @@ def test_frames_are_those_of_the_host(
         (scores,) = oracle.run([np.array(features, np.int8)])
         assert tuple(scores.tolist()) == activations
     assert section["activations"] == [activations[0] for _, activations in frames]
+    assert section["input"] == "uart"
+    if not full:
+        path = run_bench(firmware, BOARD, "performance", Options(port="virtual", count=FRAMES, i2s=True), console)
+        heard = json.loads(path.read_text())["performance"]
+        assert heard["input"] == "i2s" and not any("I2S" in text for text in heard["reservations"])
+        assert heard["activations"] == section["activations"]
+        assert abs(heard["cycles"] - section["cycles"]) < section["cycles"] / 100
+
+
+def test_i2s_needs_the_input_and_the_virtual_board(firmware: Firmware) -> None:
+    console = Console(file=io.StringIO())
+    with pytest.raises(UserError, match=r"--i2s: NUCLEO-L4R5ZI has no I2S input; .*board\.toml has no \[i2s\]"):
+        run_bench(firmware, replace(BOARD, i2s=None), "performance", Options(port="virtual", i2s=True), console)
+    with pytest.raises(UserError, match="--i2s plays the sound into the virtual board; a real one gets it from"):
+        run_bench(firmware, BOARD, "performance", Options(port="socket://localhost:1", i2s=True), console)
+
+
+def test_a_board_without_the_input_builds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifact, "BUILD", tmp_path)
+    deaf = build(replace(BOARD, i2s=None), BENCHMARK, default_model(BENCHMARK), "aot", lambda _: None)
+    assert b"this board has no I2S input" in deaf.bin.read_bytes()
 
 
 def test_other_modes_and_the_energy_image_are_refused(firmware: Firmware) -> None:

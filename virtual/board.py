@@ -2,7 +2,7 @@
 
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common.board import SYSTEM_BUS, Board
@@ -468,6 +468,14 @@ class VirtualBoard:
     def connect(self, pin: str, level: int | None) -> None:
         """Drive a pin, "C13", from outside; None lets go of it. Raises UserError when there is no such pin."""
         self._chip.connect(pin, level)
+        self._timebase.attend()
+
+    def play(self, frames: Sequence[tuple[int, int]], rate_hz: float) -> None:
+        """Send sound to the chip's I2S input: int16 pairs, left and right; what was sent before ends, as at a reset.
+
+        Until it is over, `run` does not return IDLE: there always is something to come.
+        """
+        self._chip.play(frames, rate_hz)
         self._timebase.attend()
 
     def watch_pin(self, pin: str, changed: Callable[[bool], None]) -> None:

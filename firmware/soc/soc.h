@@ -15,6 +15,12 @@ void soc_serial_write(const char *bytes, size_t count);
 // Wait for one received byte.
 char soc_serial_read(void);
 
+// Whether that would return at once.
+bool soc_serial_available(void);
+
+// Sleep until `ready`, which interrupts make true; it is asked with interrupts off.
+void soc_sleep_until(bool (*ready)(void));
+
 // Start the free-running 1 MHz, 32-bit counter.
 void soc_timer_initialize(void);
 
@@ -37,7 +43,15 @@ typedef enum {
 void soc_pins_initialize(void);
 void soc_pin_write(SocPin pin, bool high);
 
-// Low for at least a microsecond; needs the timer.
-void soc_pin_pulse_low(SocPin pin);
+// Away from its idle level for at least a microsecond; needs the timer.
+void soc_pin_pulse(SocPin pin);
+
+// Sound input of boards with SOC_I2S: 16-bit samples, left and right in turn, over I2S, whose sender gives the clock.
+// They fill a buffer of so many samples for ever, half by half.
+void soc_i2s_start(int16_t *buffer, uint32_t samples);
+void soc_i2s_stop(void);
+
+// How many halves have been filled since the start.
+uint32_t soc_i2s_halves(void);
 
 #endif

@@ -3,7 +3,6 @@
 #include <stdbool.h>
 
 #include "core/submitter_implemented.h"
-#include "model.h"
 #include "soc/soc.h"
 #include "values.h"
 
@@ -26,8 +25,8 @@ int16_t *detector_samples(void) {
     return model_input0;
 }
 
-uint32_t detector_sample_count(void) {
-    return MODEL_INPUT0_ELEMENTS;
+int8_t detector_score(void) {
+    return model_output0[0];
 }
 
 void detector_frame(void) {
@@ -35,8 +34,8 @@ void detector_frame(void) {
     uint32_t start = soc_microseconds();
     model_infer();
     uint32_t elapsed = soc_microseconds() - start;
-    if (model_output0[0] > THRESHOLD || frames == 0) // the first one marks where the sound starts
-        soc_pin_pulse_low(SOC_PIN_DETECTED);
+    if (detector_score() > THRESHOLD || frames == 0) // the first one marks where the sound starts
+        soc_pin_pulse(SOC_PIN_DETECTED);
     frames++;
     total_us += elapsed;
     longest_us = elapsed > longest_us ? elapsed : longest_us;

@@ -4,18 +4,24 @@
 
 #include <stdint.h>
 
+#include "model.h"
+
 // Before anything else, once.
 void detector_initialize(void);
 
 // Forget all sound.
 void detector_reset(void);
 
-// The memory for the samples of the next frame's hop, and their count.
+#define DETECTOR_SAMPLES MODEL_INPUT0_ELEMENTS // of a frame's hop
+
+// The memory for the samples of the next frame's hop.
 int16_t *detector_samples(void);
-uint32_t detector_sample_count(void);
 
 // Run one frame.
 void detector_frame(void);
+
+// The wakeword's score in the last frame.
+int8_t detector_score(void);
 
 // Print the last frame's features and activations.
 void detector_print_frame(void);

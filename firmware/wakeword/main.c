@@ -7,6 +7,7 @@
 #include "core/submitter_implemented.h"
 #include "core/text.h"
 #include "detector.h"
+#include "listener.h"
 #include "sample_buffer.h"
 #include "soc/soc.h"
 
@@ -33,7 +34,7 @@ static void command_profile(char *arguments) {
 
 static void command_timestamp(char *arguments) {
     (void)arguments;
-    soc_pin_pulse_low(SOC_PIN_TIMESTAMP);
+    soc_pin_pulse(SOC_PIN_TIMESTAMP);
 }
 
 static void command_help(char *arguments) {
@@ -50,13 +51,15 @@ static void command_help(char *arguments) {
               "reset_stream   : forget all sound\r\n"
               "log            : frames and their times since then\r\n"
               "proc_hi, proc_lo : set the processing pin\r\n"
-              "start, stop, state : of the I2S input, which this firmware does not have\r\n",
-              (unsigned long)detector_sample_count());
+              "start          : listen to the I2S input, frame after frame\r\n"
+              "stop           : end that and print the wakeword's score in each frame\r\n"
+              "state          : whether it listens\r\n",
+              (unsigned long)DETECTOR_SAMPLES);
 }
 
 static void command_extract_uart_stream(char *arguments) {
     (void)arguments;
-    sample_buffer_read(detector_samples(), detector_sample_count());
+    sample_buffer_read(detector_samples(), DETECTOR_SAMPLES);
     detector_frame();
     detector_print_frame();
 }
@@ -73,17 +76,17 @@ static void command_log(char *arguments) {
 
 static void command_start(char *arguments) {
     (void)arguments;
-    th_printf("Error: this firmware has no I2S input, use extract_uart_stream\r\n");
+    listener_start();
 }
 
 static void command_stop(char *arguments) {
     (void)arguments;
-    th_printf("I2S is already idle.  Ignoring stop request\r\n");
+    listener_stop();
 }
 
 static void command_state(char *arguments) {
     (void)arguments;
-    th_printf("I2S: idle\r\n");
+    th_printf("I2S: %s\r\n", listener_active() ? "listening" : "idle");
 }
 
 static void command_proc_hi(char *arguments) {
@@ -132,18 +135,29 @@ static void run_command(char *command) {
     th_printf("m-ready\r\n");
 }
 
+static void receive(char received) {
+    static size_t length;
+    if (received == TERMINATOR) {
+        command_buffer[length] = '\0';
+        length = 0;
+        run_command(command_buffer);
+    } else if (length < COMMAND_SIZE) {
+        command_buffer[length++] = received;
+    }
+}
+
+static bool has_work(void) {
+    return listener_frame_ready() || soc_serial_available();
+}
+
 int main(void) {
     soc_serial_initialize(TH_SERIAL_BAUD);
     detector_initialize();
-    size_t length = 0;
     for (;;) {
-        char received = soc_serial_read();
-        if (received == TERMINATOR) {
-            command_buffer[length] = '\0';
-            length = 0;
-            run_command(command_buffer);
-        } else if (length < COMMAND_SIZE) {
-            command_buffer[length++] = received;
-        }
+        soc_sleep_until(has_work);
+        if (listener_frame_ready())
+            listener_frame();
+        else
+            receive(soc_serial_read());
     }
 }

@@ -14,7 +14,7 @@ from generator.fit import buffer_bytes, check_fit, check_ports
 from generator.importer import parse_graph
 from generator.placement import place
 from generator.program import Program
-from generator.render import STACK_BYTES, write_project
+from generator.render import STACK_BYTES, project_context, write_project
 from generator.tflm.library import find_library
 from generator.tflm.operators import check_operators, registrations
 from generator.tflm.render import interpreted, render_interpreter
@@ -72,20 +72,11 @@ def interpreted_contents(request: Request, interpreter: Interpreter, report: Rep
 
     def files(folder: Path, energy: bool, on: Board, arena: int) -> dict[str, str]:
         placement = place(program, on, "memory", check_fit(len(request.content), arena, on, benchmark))
-        return render_interpreter(
-            folder,
-            program,
-            request.content,
-            operators,
-            arena,
-            find_library(interpreter.library, folder, on.name, platform=request.platform),
-            placement,
-            request.info,
-            on,
-            benchmark,
-            energy=energy,
-            platform=request.platform,
+        project = project_context(
+            folder, program, placement, request.info, on, benchmark, energy=energy, platform=request.platform
         )
+        found = find_library(interpreter.library, folder, on.name, platform=request.platform)
+        return render_interpreter(project, request.content, operators, arena, found, folder)
 
     report("compiling TensorFlow Lite Micro with PlatformIO")
     most = _most_arena(program, trial_board, benchmark)

@@ -1,16 +1,14 @@
 """The PlatformIO project of an image with TensorFlow Lite Micro's interpreter."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from common.artifact import ModelInfo
-from common.benchmark import Benchmark
-from common.board import Board
 from generator.graph import Graph
-from generator.placement import Placement
 from generator.program import Constant, Port, Program, State
-from generator.render import COMMON_FILES, project_context, render_files
+from generator.render import COMMON_FILES, render_files
 from generator.tflm.library import WRAPPER, Library
 
 FILES = {"gen/model.cc": "tflm/model.cc.j2", "gen/model_data.c": "tflm/model_data.c.j2"}
@@ -28,31 +26,26 @@ def interpreted(graph: Graph) -> Program:
 
 
 def render_interpreter(
-    folder: Path,
-    program: Program,
+    project: Mapping[str, Any],
     content: bytes,
     operators: tuple[str, ...],
     arena_bytes: int,
     library: Library,
-    placement: Placement,
-    model: ModelInfo,
-    board: Board,
-    benchmark: Benchmark,
-    *,
-    energy: bool,
-    platform: str,
+    folder: Path,
 ) -> dict[str, str]:
-    """Relative path -> text of every generated file, as `generator.render.render_project`.
+    """Relative path -> text of every generated file of the project in ``folder``.
 
-    ``content``: the model's bytes; ``operators``: what `registrations` says of them.
+    ``project``: `generator.render.project_context` of it; ``content``: the model's bytes; ``operators``: what
+    `registrations` says of them.
     """
     context = {
-        **project_context(folder, program, placement, model, board, benchmark, energy=energy, platform=platform),
+        **project,
         "content": Constant("model_data", np.frombuffer(content, np.uint8)),
         "operators": operators,
         "arena_bytes": arena_bytes,
         "library": library,
         "library_flags": library.flags(folder),
+        "tree": library.tree,
     }
     wrapper = {f"{WRAPPER}/library.json": "tflm/library.json.j2"} if library.tree is not None else {}
-    return render_files({**COMMON_FILES, **FILES, **wrapper}, {**context, "tree": library.tree}, board)
+    return render_files({**COMMON_FILES, **FILES, **wrapper}, context, project["board"])

@@ -18,14 +18,24 @@ Talk = Callable[[str], str]
 
 @pytest.fixture(scope="module")
 def talk(host_folder: Path) -> Talk:
-    """Characters on the wire from power-on, and what is sent, with pin changes in braces."""
+    """Characters on the wire from power-on, and what is sent, with pin changes in braces; see host/wakeword.c."""
+    return talker(host_folder / "wakeword")
+
+
+@pytest.fixture(scope="module")
+def deaf(host_folder: Path) -> Talk:
+    """The same for a board without I2S input."""
+    return talker(host_folder / "wakeword_deaf", "-DSOC_I2S=0")
+
+
+def talker(program: Path, *options: str) -> Talk:
     sources = [
         *sorted((FIRMWARE / "wakeword").glob("*.c")),
         *(CORE / name for name in ("float_decimal.c", "format.c", "print.c", "text.c")),
         HOST / "wakeword.c",
     ]
     includes = ["-iquote", str(HOST / "wakeword")]  # before the ones of the other command set
-    program = compile_c("gcc", [*includes, *SANITIZE, "-funsigned-char"], sources, host_folder / "wakeword")
+    compile_c("gcc", [*includes, *options, *SANITIZE, "-funsigned-char"], sources, program)
 
     def run(sent: str) -> str:
         done = subprocess.run([program], input=sent.encode(), capture_output=True, check=False, timeout=20)
@@ -72,8 +82,45 @@ def test_answers(talk: Talk, command: str, wanted: str) -> None:
     assert answer(talk, command) == wanted
 
 
-def test_start_says_that_there_is_no_i2s_input(talk: Talk) -> None:
-    assert answer(talk, "start").startswith("Error: ")
+STARTED = "Listening for I2S data ... \r\n{pin 0 pulse}{pin 1 pulse}DMA receive initiated.\r\n"
+FRAME, DETECTED = "{pin 1 high}{pin 1 low}", "{pin 1 high}{pin 2 pulse}{pin 1 low}"
+
+
+def stopped(*scores: int) -> str:
+    listed = "".join(f"{score}, " + ("\r\n" if number % 16 == 0 else "") for number, score in enumerate(scores, 1))
+    return f"{{pin 0 pulse}}Streaming stopped.\r\ntarget activations: \r\n[{listed}]\r\n"
+
+
+def test_a_board_without_i2s_says_so(deaf: Talk) -> None:
+    assert answer(deaf, "start") == "Error: this board has no I2S input, use extract_uart_stream\r\n"
+    assert answer(deaf, "start", "stop") == "I2S is already idle.  Ignoring stop request\r\n"
+    assert answer(deaf, "state") == "I2S: idle\r\n"
+
+
+def test_listening_runs_a_frame_for_each_half_of_the_buffer(talk: Talk) -> None:
+    assert answer(talk, "start") == STARTED
+    assert answer(talk, "start", "start") == "I2S Rx currently in progress. Ignoring request\r\n"
+    assert answer(talk, "state") == "I2S: idle\r\n"
+    assert answer(talk, "start", "state") == "I2S: listening\r\n"
+    # The first one is marked by a detection, and so is a score of 116.
+    text = talk("start%~1A~1s~1t~1Bstop%").partition(STARTED)[2].partition(READY)[2]
+    assert text.startswith(DETECTED + FRAME + DETECTED + FRAME + "Received command: stop")
+    assert text.endswith(stopped(65, 115, 116, 66) + READY)
+    assert talk("start%~1Astop%start%~1Bstop%").endswith(stopped(66) + READY)
+    assert talk("~1Astart%stop%").endswith(stopped() + READY)
+    assert talk("start%" + "~1A" * 20 + "stop%").endswith(stopped(*[65] * 20) + READY)
+
+
+def test_sound_that_was_overwritten_is_not_taken_for_a_frame(talk: Talk) -> None:
+    text = talk("start%~1A~3C~1Dstop%")
+    assert "Warning: 2 frames of sound were lost\r\n" in text
+    assert text.endswith("[65, 67, 68, ]\r\n" + READY)
+
+
+def test_commands_work_while_it_listens(talk: Talk) -> None:
+    text = talk("start%~1Ana~1Bme%stop%")
+    assert f"{FRAME}Received command: name\r\nm-name-dut-[tester]\r\n" in text
+    assert text.endswith(stopped(65, 66) + READY)
 
 
 def test_loading_in_parts_and_again_from_a_place(talk: Talk) -> None:

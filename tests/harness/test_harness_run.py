@@ -90,6 +90,11 @@ def bench(firmware: Firmware, board: Board, console: Console, mode: str = "perfo
     return run_bench(firmware, board, mode, Options(**options), console)
 
 
+def test_i2s_is_for_the_streaming_benchmark(firmware: Firmware, board: Board) -> None:
+    with pytest.raises(UserError, match="--i2s is for the streaming wakeword benchmark; ad gets its inputs by UART"):
+        run_bench(firmware, board, "performance", Options(port="virtual", i2s=True), Console(quiet=True))
+
+
 def test_full_run_on_the_virtual_board(arguments: dict[str, Any], virtual: type[FakeBoard]) -> None:
     firmware: Firmware = arguments["firmware"]
     path = bench(**arguments, full=True)

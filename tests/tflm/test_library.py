@@ -14,6 +14,7 @@ from common.errors import UserError
 from generator import platformio
 from generator.importer import parse_graph
 from generator.placement import place
+from generator.render import project_context
 from generator.tflm.library import DEFINES, HEADER, Library, find_library
 from generator.tflm.operators import check_operators, method, registrations
 from generator.tflm.render import interpreted, render_interpreter
@@ -167,9 +168,10 @@ def test_the_project_names_library_operators_and_arena(tmp_path: Path) -> None:
     library = find(str(DOUBLE), tmp_path)
     placement = place(program, BOARD, "memory", 10_000)
     info = ModelInfo("ad.tflite", "0" * 64, len(content))
-    arguments = (program, content, ("AddConv2D", "AddFullyConnected"), 4096, library, placement, info, BOARD, BENCHMARK)
-    files = render_interpreter(tmp_path, *arguments, energy=False, platform="firmbench")
-    assert files == render_interpreter(tmp_path, *arguments, energy=False, platform="firmbench")
+    project = project_context(tmp_path, program, placement, info, BOARD, BENCHMARK, energy=False, platform="firmbench")
+    arguments = (project, content, ("AddConv2D", "AddFullyConnected"), 4096, library, tmp_path)
+    files = render_interpreter(*arguments)
+    assert files == render_interpreter(*arguments)
     for path, lines in {
         "platformio.ini": ["    symlink://tflm\n", "    -DCMSIS_NN\n", "    +<tflm/*.cc>\n", "    -Werror\n"],
         "gen/model.cc": ["MicroMutableOpResolver<2>", "resolver.AddConv2D()", "uint8_t tensor_arena[4096];"],

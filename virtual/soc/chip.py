@@ -1,6 +1,6 @@
 """What the virtual board expects of a chip family, and what the chip gets from the board."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -75,6 +75,10 @@ class Chip(Protocol):
 
     def register_name(self, address: int) -> str:
         """ "LPUART1 ISR"; the bare address where there is no register."""
+        ...
+
+    def play(self, frames: Sequence[tuple[int, int]], rate_hz: float) -> None:
+        """Send int16 pairs, left and right, to the I2S input, so many a second; ends what was sent before."""
         ...
 
     def connect(self, pin: str, level: int | None) -> None:

@@ -15,14 +15,21 @@ void receive_queue_put(uint8_t byte) {
     }
 }
 
-char soc_serial_read(void) {
-    // With interrupts masked, WFI still wakes on a pending one: a byte that arrives between test and sleep is not
-    // missed.
+bool soc_serial_available(void) {
+    return received != consumed;
+}
+
+// With interrupts masked, WFI still wakes on a pending one: what becomes ready between test and sleep is not missed.
+void soc_sleep_until(bool (*ready)(void)) {
     __asm volatile("cpsid i" ::: "memory");
-    while (received == consumed) {
+    while (!ready()) {
         __asm volatile("wfi\n cpsie i\n isb\n cpsid i" ::: "memory");
     }
     __asm volatile("cpsie i" ::: "memory");
+}
+
+char soc_serial_read(void) {
+    soc_sleep_until(soc_serial_available);
     uint8_t byte = receive_buffer[consumed % RECEIVE_SIZE];
     consumed++;
     return (char)byte;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "board_config.h"
 #include "registers.h" // the family's: GPIO_BASE, GPIO_CLOCKS
 
 #define GPIO(port, offset) REGISTER(GPIO_BASE + 0x400u * (port) + (offset)) // port 0 is A
@@ -49,6 +50,12 @@ static inline void gpio_connect(uint32_t port, uint32_t pin, uint32_t function) 
     uint32_t shift = 4u * (pin % 8u);
     GPIO_AFR(port, pin) = (GPIO_AFR(port, pin) & ~(15u << shift)) | function << shift;
     gpio_set_mode(port, pin, GPIO_ALTERNATE);
+}
+
+static inline void gpio_connect_serial(void) {
+    gpio_connect(SOC_SERIAL_TX_PORT, SOC_SERIAL_TX_PIN, SOC_SERIAL_FUNCTION);
+    gpio_connect(SOC_SERIAL_RX_PORT, SOC_SERIAL_RX_PIN, SOC_SERIAL_FUNCTION);
+    gpio_pull_up(SOC_SERIAL_RX_PORT, SOC_SERIAL_RX_PIN); // an open line reads idle
 }
 
 #endif

@@ -42,10 +42,10 @@ void soc_pin_write(SocPin pin, bool high) {
     gpio_write(lines[pin].port, lines[pin].pin, high);
 }
 
-void soc_pin_pulse_low(SocPin pin) {
-    soc_pin_write(pin, false);
+void soc_pin_pulse(SocPin pin) {
+    soc_pin_write(pin, !lines[pin].idle);
     uint32_t start = soc_microseconds();
     while (soc_microseconds() - start < 2u) {
     }
-    soc_pin_write(pin, true);
+    soc_pin_write(pin, lines[pin].idle);
 }

@@ -9,9 +9,7 @@
 #endif
 
 void soc_serial_initialize(uint32_t baud) {
-    gpio_connect(SOC_SERIAL_TX_PORT, SOC_SERIAL_TX_PIN, SOC_SERIAL_FUNCTION);
-    gpio_connect(SOC_SERIAL_RX_PORT, SOC_SERIAL_RX_PIN, SOC_SERIAL_FUNCTION);
-    gpio_pull_up(SOC_SERIAL_RX_PORT, SOC_SERIAL_RX_PIN); // an open line reads idle
+    gpio_connect_serial();
     RCC_APB1ENR |= RCC_APB1ENR_USART3;
     (void)RCC_APB1ENR;
     uart_start((PCLK1_HZ + baud / 2u) / baud, 0);

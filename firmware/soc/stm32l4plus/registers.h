@@ -81,6 +81,52 @@
 
 #define UART_CR1_FIFOEN (SOC_UART_FIFO ? 1u << 29 : 0u)
 
+#if SOC_I2S
+#define RCC_AHB1ENR REGISTER(0x40021048u)
+#define RCC_AHB1ENR_DMA1 (1u << 0)
+#define RCC_AHB1ENR_DMAMUX1 (1u << 2)
+#define RCC_APB2ENR_SAI1 (1u << 21)
+
+#define SAI1_ACR1 REGISTER(0x40015404u)
+#define SAI_CR1_SLAVE_RECEIVER 3u
+#define SAI_CR1_16_BITS (4u << 5)
+#define SAI_CR1_RISING_EDGE (1u << 9)
+#define SAI_CR1_ENABLE (1u << 16)
+#define SAI_CR1_DMA (1u << 17)
+#define SAI1_ACR2 REGISTER(0x40015408u)
+#define SAI_CR2_FLUSH (1u << 3)
+#define SAI1_AFRCR REGISTER(0x4001540Cu)
+#define SAI_FRCR_LENGTH(clocks) ((clocks) - 1u)
+#define SAI_FRCR_ACTIVE(clocks) (((clocks) - 1u) << 8)
+#define SAI_FRCR_CHANNELS (1u << 16)
+#define SAI_FRCR_OFFSET (1u << 18)
+#define SAI1_ASLOTR REGISTER(0x40015410u)
+#define SAI_SLOTR_COUNT(slots) (((slots) - 1u) << 8)
+#define SAI_SLOTR_ENABLE(slots) ((slots) << 16)
+#define SAI1_ACLRFR REGISTER(0x4001541Cu)
+#define SAI_CLRFR_ALL 0x77u
+#define SAI1_ADR REGISTER(0x40015420u)
+
+#define DMA1_ISR REGISTER(0x40020000u)
+#define DMA1_IFCR REGISTER(0x40020004u)
+#define DMA_FULL1 (1u << 1)
+#define DMA_HALF1 (1u << 2)
+#define DMA_FLAGS1 15u
+#define DMA1_CCR1 REGISTER(0x40020008u)
+#define DMA_CCR_ENABLE (1u << 0)
+#define DMA_CCR_FULL_INTERRUPT (1u << 1)
+#define DMA_CCR_HALF_INTERRUPT (1u << 2)
+#define DMA_CCR_CIRCULAR (1u << 5)
+#define DMA_CCR_MEMORY_INCREMENT (1u << 7)
+#define DMA_CCR_HALFWORDS (1u << 8 | 1u << 10)
+#define DMA1_CNDTR1 REGISTER(0x4002000Cu)
+#define DMA1_CPAR1 REGISTER(0x40020010u)
+#define DMA1_CMAR1 REGISTER(0x40020014u)
+#define DMAMUX1_C0CR REGISTER(0x40020800u)
+#define DMAMUX_REQUEST_SAI1_A 36u
+#define I2S_IRQ 11u
+#endif
+
 #define IRQ_COUNT 95u
 
 #endif

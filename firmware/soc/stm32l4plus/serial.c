@@ -6,18 +6,12 @@
 #include "soc/stm32/gpio.h"
 #include "soc/stm32/uart.h"
 
-static void connect(uint32_t port, uint32_t pin) {
-    if (port == PORT_G) {
-        PWR_CR2 |= PWR_CR2_IOSV;
-    }
-    gpio_connect(port, pin, SOC_SERIAL_FUNCTION);
-}
-
 static void initialize_pins(void) {
-    connect(SOC_SERIAL_TX_PORT, SOC_SERIAL_TX_PIN);
-    connect(SOC_SERIAL_RX_PORT, SOC_SERIAL_RX_PIN);
+#if SOC_SERIAL_TX_PORT == PORT_G || SOC_SERIAL_RX_PORT == PORT_G
+    PWR_CR2 |= PWR_CR2_IOSV;
+#endif
+    gpio_connect_serial();
     GPIO_OSPEEDR(SOC_SERIAL_TX_PORT) |= 1u << (2u * SOC_SERIAL_TX_PIN);
-    gpio_pull_up(SOC_SERIAL_RX_PORT, SOC_SERIAL_RX_PIN); // an open line reads idle
 }
 
 void soc_serial_initialize(uint32_t baud) {

@@ -1,6 +1,6 @@
 """STM32L4+: the peripherals put together on their buses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -34,6 +34,7 @@ from virtual.soc.stm32l4plus.memory_map import (
     REGISTERS,
     RNG_IRQ,
     SERIAL_PORTS,
+    SOUND,
     TIMERS,
     WWDG_IRQ,
     SerialPort,
@@ -43,6 +44,7 @@ from virtual.soc.stm32l4plus.power import Pwr
 from virtual.soc.stm32l4plus.rcc import IWDGRSTF, OBLRSTF, WWDGRSTF, Rcc
 from virtual.soc.stm32l4plus.rng import Rng
 from virtual.soc.stm32l4plus.rtc import Rtc
+from virtual.soc.stm32l4plus.sai import Frame, Sai
 from virtual.soc.stm32l4plus.syscfg import Exti, Syscfg
 from virtual.soc.stm32l4plus.timer import Timer
 from virtual.soc.stm32l4plus.usart import Usart
@@ -101,6 +103,7 @@ class Stm32L4Plus:
             self._add(self._lptim(name, irq))
         ports = {port.name: self._add(self._usart(_on_board(port, board))) for port in SERIAL_PORTS}
         self.serial: SerialDevice = ports[board.serial.upper()]
+        self._sai = self._add(self._sound(board))
         self._add_others()
         self.rcc.before_change = self._before_clock_change
         self.rcc.on_change = self._clock_changed
@@ -202,6 +205,28 @@ class Stm32L4Plus:
         self.dmamux.sources[port.rx_request] = lambda: usart.wants_dma(receive=True)
         self.dmamux.sources[port.rx_request + 1] = lambda: usart.wants_dma(receive=False)
         return usart
+
+    def _sound(self, board: Board) -> Sai:
+        """The board's own pins are those of block A."""
+        first = SOUND.pins[0]
+        if board.i2s is not None:
+            names = (board.i2s.sck, board.i2s.ws, board.i2s.sd)
+            first = tuple((name[0], int(name[1:]), board.i2s.function) for name in names)
+        pins = (first, *SOUND.pins[1:])
+        sai = Sai(
+            SOUND.name,
+            self._timebase,
+            self._diagnostics,
+            wired=lambda block: all(self._is_wired(pin) for pin in pins[block]),
+            request=lambda block: self.dmamux.pump(SOUND.request + block),
+            interrupt=self._line(SOUND.irq),
+        )
+        for block in range(len(pins)):
+            self.dmamux.sources[SOUND.request + block] = lambda block=block: sai.wants_dma(block)  # type: ignore[misc]
+        return sai
+
+    def play(self, frames: Sequence[Frame], rate_hz: float) -> None:
+        self._sai.play(0, frames, rate_hz)
 
     def _add_others(self) -> None:
         timebase, diagnostics, rcc = self._timebase, self._diagnostics, self.rcc

@@ -63,6 +63,21 @@ TIMERS = (
     TimerPort("TIM17", 26, apb=2, channels=1),
 )
 
+
+@dataclass(frozen=True)
+class SoundPort:
+    """A SAI. ``pins``: bit clock, word select and data of each block; ``request``: the first block's of the DMA."""
+
+    name: str
+    irq: int
+    request: int
+    pins: tuple[tuple[tuple[str, int, int], ...], ...]
+
+
+SOUND = SoundPort(
+    "SAI1", 74, 36, ((("E", 5, 13), ("E", 4, 13), ("E", 6, 13)), (("F", 8, 13), ("F", 9, 13), ("E", 3, 13)))
+)
+
 LPTIM_IRQS = {"LPTIM1": 65, "LPTIM2": 66}
 LPTIM_SELECTORS = {"LPTIM1": 18, "LPTIM2": 20}  # in RCC_CCIPR
 DMA_IRQS = {"DMA1": (11, 12, 13, 14, 15, 16, 17), "DMA2": (56, 57, 58, 59, 60, 68, 69)}
