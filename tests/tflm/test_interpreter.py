@@ -61,7 +61,7 @@ def test_from_build_to_results(tmp_path: Path) -> None:
     assert firmware.runtime == "tflm"
     assert firmware.optimize == "memory"
     assert firmware.arena_bytes == TENSORS * TENSOR_BYTES + 48 + 32  # what the double takes for 33 and 20 bytes
-    assert firmware.copied_bytes == 0
+    assert firmware.copied_bytes < 64  # initialised variables, neither code nor weights
     assert "on the virtual NUCLEO-L4R5ZI; operators registered: FullyConnected" in firmware.plan
     console = Console(file=io.StringIO(), width=200)
     assert verify_firmware(firmware, BOARD, None, 9, 0, console) > 33 * 20
