@@ -56,6 +56,8 @@ COUNTED = {
     "prefetch_wait_cycles": Field.PREFETCH_WAITS,
     "unaligned_cycles": Field.UNALIGNED,
 }
+FP_MODE_NAMES = {3 << 22: "rounding mode", 1 << 24: "flush to zero", 1 << 25: "default NaN"}  # of FPSCR
+FP_MODES = sum(FP_MODE_NAMES)
 STACK_LIMITS = ("__StackLimit", "__stack_limit", "_stack_limit", "_sstack", "__stack_start__")
 ERASED = b"\xff"
 
@@ -100,7 +102,7 @@ class VirtualBoard:
         self._diagnostics = Diagnostics()
         self._timebase = Timebase(self._engine, hz=1)
         self._core = CortexM(self._engine, family.IRQS, self._timebase.attend)
-        self._private = PrivateBus(self._core, self._timebase, self._request_reset, self._diagnostics.add)
+        self._private = PrivateBus(self._core, self._timebase, self._request_reset, self._report)
         self._code_changed = False
         surroundings = Surroundings(
             self._engine,
@@ -109,7 +111,7 @@ class VirtualBoard:
             self._diagnostics,
             request_reset=self._request_reset,
             code_changed=self._note_code_change,
-            locate=lambda: f"pc {self._image.describe(self._engine.access_pc)}",
+            locate=self._locate,
         )
         self._chip = family.create(board, surroundings)
         self._polls = PollDetector(self._engine, self._timebase)
@@ -176,6 +178,13 @@ class VirtualBoard:
     def _request_reset(self) -> None:
         self._reset_requested = True
         self._timebase.attend()
+
+    def _locate(self) -> str:
+        """The instruction of the latest access to a peripheral."""
+        return f"pc {self._image.describe(self._engine.access_pc)}"
+
+    def _report(self, message: str) -> None:
+        self._diagnostics.add_once(message, f"{message}; first by {self._locate()}")
 
     def _note_code_change(self) -> None:
         self._code_changed = True
@@ -306,6 +315,7 @@ class VirtualBoard:
         quiet = self._polls.accesses == accesses and not self._engine.take_stored()
         self._handle(outcome)
         self._check_stack()
+        self._check_fp_modes()
         if outcome.exit is TIME and self.cycles >= end and quiet and not self._core.controller.pending:
             event = self._timebase.next_cycle()
             if event is None or event > self.cycles + QUIET:
@@ -332,6 +342,16 @@ class VirtualBoard:
                     f"stack overflow: the main stack reached {stack:#010x}, {self._stack_limit - stack} bytes below "
                     f"its limit, in {self._image.describe(self._engine.read('PC'))}",
                 )
+
+    def _check_fp_modes(self) -> None:
+        modes = self._engine.state[Field.FPSCR] & FP_MODES
+        if modes:
+            self._diagnostics.add_once(
+                "FPSCR",
+                f"FPSCR: {', '.join(name for bits, name in FP_MODE_NAMES.items() if modes & bits)} not modelled: the"
+                f" model rounds to nearest and keeps subnormal numbers and NaNs; seen in"
+                f" {self._image.describe(self._engine.read('PC'))}",
+            )
 
     def _handle(self, outcome: Outcome) -> None:
         core = self._core

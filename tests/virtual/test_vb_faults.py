@@ -95,6 +95,14 @@ DIAGNOSES = {
     "backup domain": ("RCC_APB1ENR1 |= 1u << 28; REG(0x40021090) = 1;", "BDCR was written while PWR_CR1.DBP"),
     "no 48 MHz": ("RCC_AHB2ENR |= 1u << 18; REG(0x50060800) = 4; (void)REG(0x50060804);", "RNG: it is on, but"),
     "debug register": ("REG(0xE0001028) = 5;", "DWT comparators"),
+    "auxiliary control": (
+        "REG(0xE000E008) = 2;",
+        "ACTLR at 0xe000e008 is not modelled, it answers as plain memory; first by pc",
+    ),
+    "flush to zero": (
+        'register uint32_t mode = 1u << 24; __asm volatile("vmsr fpscr, %0" ::"r"(mode));',
+        "flush to zero",
+    ),
 }
 
 

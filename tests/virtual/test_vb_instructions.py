@@ -4,15 +4,16 @@ import random
 
 import pytest
 
-from tests.virtual.unicorn_oracle import NAMES, RAM, RAM_SIZE, Machine, run_unicorn
-from virtual.engine import Engine, Exit, Region
-from virtual.timing.state import Field
-
-CODE = RAM + 0x8000
-NOP = 0xBF00
-SPECIAL = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0x80008000, 0xFFFFFFFF)
-FLOATS = (0x00000000, 0x80000000, 0x3F800000, 0xBF800000, 0x7F800000, 0xFF800000, 0x7FC00001, 0x7F800001, 0xFFC12345,
-          0x4F000000, 0xCF000000, 0x00800000, 0x3EAAAAAB, 0x42280000)  # fmt: skip
+from tests.virtual.differential import (
+    WFI,
+    accepted_by_unicorn,
+    check,
+    check_program,
+    instruction,
+    new_engine,
+    random_machine,
+)
+from virtual.engine import Engine
 
 # Pattern of bits by class: 0, 1, or a letter for free ones.
 CLASSES = {
@@ -36,87 +37,9 @@ CLASSES = {
 }
 
 
-def instruction(pattern: str, rng: random.Random) -> list[int]:
-    return [int("".join(bit if bit in "01" else rng.choice("01") for bit in half), 2) for half in pattern.split()]
-
-
-def random_machine(rng: random.Random, halfwords: list[int]) -> Machine:
-    ram = bytearray(rng.randbytes(256) * (RAM_SIZE // 256))
-    code = b"".join(half.to_bytes(2, "little") for half in [*halfwords, *[NOP] * 64])
-    ram[CODE - RAM : CODE - RAM + len(code)] = code
-    registers = {name: rng.choice(SPECIAL) if rng.random() < 0.4 else rng.getrandbits(32) for name in NAMES[:13]}
-    registers |= {"SP": RAM + 0x4000, "LR": rng.getrandbits(32)}
-    registers["XPSR"] = rng.getrandbits(5) << 27 | 1 << 24  # Unicorn ignores GE bits here, and FPSCR
-    registers["FPSCR"] = 0
-    registers |= {f"S{n}": rng.choice(FLOATS) if rng.random() < 0.5 else rng.getrandbits(32) for n in range(32)}
-    return Machine(registers, bytes(ram), CODE)
-
-
-class NoBus:
-    def read(self, address: int, size: int) -> int:
-        raise AssertionError(f"{address:#x} is no memory")
-
-    def write(self, address: int, size: int, value: int) -> None:
-        raise AssertionError(f"{address:#x} is no memory")
-
-    def program(self, address: int, size: int, value: int) -> bool:
-        return False
-
-
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    regions = (Region(0x0800_0000, 0x1000, writable=False), Region(RAM, RAM_SIZE, writable=True))
-    return Engine(regions, (), NoBus(), timed=True)
-
-
-def load(engine: Engine, machine: Machine) -> None:
-    engine.forget_code()
-    engine.write_memory(RAM, machine.ram)
-    engine.state[Field.FP_ENABLED] = 1
-    engine.state[Field.ITSTATE] = 0
-    for name, value in machine.registers.items():
-        engine.write(name, value)
-    engine.write("PC", machine.pc)
-
-
-def result(engine: Engine, machine: Machine, failed: bool) -> Machine:
-    registers = {name: engine.read(name) for name in machine.registers}
-    return Machine(registers, engine.read_memory(RAM, RAM_SIZE), engine.read("PC"), failed)
-
-
-def differences(ours: Machine, theirs: Machine) -> dict[str, tuple[str, str]]:
-    masks = {"FPSCR": 0xF0000000, "XPSR": 0xF80F0000}
-    found = {
-        name: (f"{ours.registers[name]:#x}", f"{theirs.registers[name]:#x}")
-        for name in ours.registers
-        if (ours.registers[name] ^ theirs.registers[name]) & masks.get(name, 0xFFFFFFFF)
-    }
-    if ours.pc != theirs.pc:
-        found["PC"] = (f"{ours.pc:#x}", f"{theirs.pc:#x}")
-    if ours.ram != theirs.ram:
-        found["RAM"] = ("", "")
-    return found
-
-
-def check(engine: Engine, halfwords: list[int], rng: random.Random, steps: int) -> bool:
-    """Compare; False when both refuse the instruction."""
-    machine = random_machine(rng, halfwords)
-    theirs = run_unicorn(machine, 2 * len(halfwords), steps)
-    load(engine, machine)
-    failed = False
-    for _ in range(steps):
-        if engine.read("PC") == machine.pc + 2 * len(halfwords):
-            break
-        if engine.step().exit is not Exit.TIME:
-            failed = True
-            break
-    text = " ".join(f"{half:04x}" for half in halfwords)
-    if theirs.failed or failed:
-        assert theirs.failed == failed, f"{text}: refused by {'us' if failed else 'Unicorn'} alone"
-        return False
-    found = differences(result(engine, machine, failed), theirs)
-    assert not found, f"{text}: (ours, Unicorn's) {found}"
-    return True
+    return new_engine()
 
 
 def unpredictable(halfwords: list[int]) -> bool:
@@ -160,7 +83,7 @@ def sample(engine: Engine, name: str, count: int, seed: int) -> None:
         if unpredictable(halfwords):
             continue
         tried += 1
-        accepted += check(engine, halfwords, rng, 1)
+        accepted += check(engine, halfwords, random_machine(rng, halfwords))
     assert accepted
 
 
@@ -171,30 +94,15 @@ def program(rng: random.Random, length: int) -> list[int]:
     halfwords: list[int] = []
     while len(halfwords) < length:
         part = instruction(CLASSES[rng.choice(STRAIGHT)], rng)
-        if not unpredictable(part) and accepted_by_unicorn(part):
+        if not unpredictable(part) and accepted_by_unicorn(part, random_machine(random.Random(0), part)):
             halfwords += part
     return halfwords
 
 
-def accepted_by_unicorn(halfwords: list[int]) -> bool:
-    return not run_unicorn(random_machine(random.Random(0), halfwords), 2 * len(halfwords), 1).failed
-
-
 def run_program(engine: Engine, seed: int, length: int) -> None:
-    """A straight program as one block, not step by step."""
     rng = random.Random(seed)
-    halfwords = [*program(rng, length), 0xBF30]  # WFI
-    machine = random_machine(rng, halfwords)
-    theirs = run_unicorn(machine, 2 * (len(halfwords) - 1), length)
-    load(engine, machine)
-    engine.state[Field.STOP_AT] = 1 << 62
-    outcome = engine.run()
-    where = outcome.pc - CODE
-    assert outcome.exit is Exit.SLEEP, f"program {seed}: {outcome} {engine.read_memory(CODE + where, 4).hex()}"
-    ours = result(engine, machine, False)
-    ours.pc -= 2
-    found = differences(ours, theirs)
-    assert not found, f"program {seed}: (ours, Unicorn's) {found}"
+    halfwords = program(rng, length)
+    check_program(engine, halfwords, random_machine(rng, [*halfwords, WFI]), length)
 
 
 @pytest.mark.parametrize("seed", range(15))

@@ -60,6 +60,9 @@ HARMLESS = (
 )
 
 
+NAMES = {0xE000_E008: "ACTLR"}  # of registers that are not modelled
+
+
 class PrivateBus:
     """Registers by absolute address, 32 bits wide; narrower accesses work on the word around them."""
 
@@ -155,7 +158,8 @@ class PrivateBus:
 
     def _check_modelled(self, address: int) -> None:
         if address not in PLAIN_RESET and not any(address in place for place in HARMLESS):
-            self._report(f"private peripheral register {address:#010x} is not modelled")
+            name = NAMES.get(address, "private peripheral register")
+            self._report(f"{name} at {address:#010x} is not modelled, it answers as plain memory")
 
     def _write_word(self, address: int, value: int) -> None:
         if address in self._writers:
