@@ -54,11 +54,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Profile:
-    """One inference after a warm-up. ``functions``: sampled cycles by name; ``stalls``: `VirtualBoard.stalls`.
+    """One inference after a warm-up. ``functions``: cycles by name, which add up to ``cycles``.
 
-    ``stack_bytes``: of the stack, used at most since reset; None when the image does not say where its stack is.
-    ``interval_percent``, ``energy_error_percent``: to either side of the modelled time and energy. Energy is None for
-    a board of unknown current.
+    ``stalls``: `VirtualBoard.stalls`. ``stack_bytes``: of the stack, used at most since reset; None when the image does
+    not say where its stack is. ``interval_percent``, ``energy_error_percent``: to either side of the modelled time and
+    energy. Energy is None for a board of unknown current.
     """
 
     layers: tuple[Layer, ...]
@@ -127,7 +127,6 @@ def profile_run(firmware: Firmware, board: Board) -> Profile:
         UserError: the image does not call its kernels in the order of its description.
     """
     from virtual.energy import ChargeMeter, load_current_model
-    from virtual.sampling import function_cycles
     from virtual.timing.uncertainty import code_share, interval_of_share
 
     require_classic(firmware, "invoke profile")
@@ -146,13 +145,11 @@ def profile_run(firmware: Firmware, board: Board) -> Profile:
         instructions: list[int] = []
         machine.watch(START, lambda: instructions.append(machine.instructions))
         machine.watch(END, lambda: instructions.append(machine.instructions))
-        starts, ends = _counts(marks)
-        port.write(b"infer 1 1%")
-        sampled = function_cycles(
-            machine,
-            lambda: _counts(marks)[1] > ends,
-            lambda: _counts(marks) == (starts + 2, ends),
-        )
+        functions: list[dict[str, int]] = []
+        machine.count_functions()
+        for place in (START, END):
+            machine.watch(place, lambda: functions.append(machine.function_cycles()))
+        link.ask("infer 1 1", INFER_TIMEOUT_S)
     timed = _last_timed(marks)
     layers = _layers(firmware, timed)
     total = timed[-1].cycles - timed[0].cycles
@@ -161,7 +158,7 @@ def profile_run(firmware: Firmware, board: Board) -> Profile:
         layers,
         total,
         instructions[-1] - instructions[-2],
-        sampled.cycles,
+        _by_function(functions[-2], functions[-1]),
         stalls,
         _stack_used(machine, bottom, painted),
         interval_of_share(code_share(stalls, total), board.mcu).worst_percent,
@@ -185,11 +182,6 @@ def _watch(machine: "VirtualBoard", firmware: Firmware) -> list[Mark]:
     for function in {START, END, *(step.kernel for step in firmware.steps)}:
         machine.watch(function, note(function))
     return marks
-
-
-def _counts(marks: list[Mark]) -> tuple[int, int]:
-    functions = [mark.function for mark in marks if mark.function in (START, END)]
-    return functions.count(START), functions.count(END)
 
 
 def _last_timed(marks: list[Mark]) -> list[Mark]:
@@ -218,6 +210,12 @@ def _layers(firmware: Firmware, timed: list[Mark]) -> tuple[Layer, ...]:
 
 def _difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
     return {name: count - before[name] for name, count in after.items()}
+
+
+def _by_function(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    """Cycles between two counts, largest first."""
+    spent = {name: cycles - before.get(name, 0) for name, cycles in after.items()}
+    return dict(sorted(((name, cycles) for name, cycles in spent.items() if cycles), key=lambda item: -item[1]))
 
 
 def _stalled(before: dict[str, int], after: dict[str, int]) -> int:
@@ -303,13 +301,12 @@ def _table(firmware: Firmware, board: Board, profile: Profile) -> Table:
 
 
 def _function_table(profile: Profile) -> Table:
-    table = Table(title="by function (sampled)")
+    table = Table(title="by function")
     table.add_column("function")
     for heading in ("cycles", "share"):
         table.add_column(heading, justify="right")
-    sampled = sum(profile.functions.values())
     for name, cycles in profile.functions.items():
-        table.add_row(name, f"{cycles:,}", f"{100 * cycles / sampled:.1f} %")
+        table.add_row(name, f"{cycles:,}", f"{100 * cycles / profile.cycles:.1f} %")
     return table
 
 

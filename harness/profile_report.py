@@ -15,7 +15,6 @@ def profile_html(data: dict[str, Any], hz: int) -> str:
         data=data,
         milliseconds=data["cycles"] * 1e3 / hz,
         longest=max((step["cycles"] for step in data["steps"]), default=0) or 1,
-        sampled=sum(data["functions"].values()) or 1,
         most=max(data["functions"].values(), default=0) or 1,
     )
 

@@ -15,7 +15,7 @@ from virtual.debug import DebugPort
 from virtual.elf import load_image
 from virtual.engine import Engine, Exit, Outcome, Region
 from virtual.held_signals import HeldSignals
-from virtual.image import Function
+from virtual.image import UNKNOWN, Function, functions_and_gaps
 from virtual.panel import Panel
 from virtual.polling import PollDetector
 from virtual.postmortem import Scene, exception_name, post_mortem
@@ -122,6 +122,7 @@ class VirtualBoard:
         self.panel = Panel(board, self._chip, self._timebase)
         self.debug = DebugPort(self._engine, self._private, self._chip, self._diagnostics, family.RANGES)
         self.debugging = False  # whether BKPT halts the core, as with a debugger attached, instead of being a fault
+        self._counted: tuple[Function, ...] = ()
         self._halted = False
         self._bkpt: int | None = None  # where BKPT halted the core
         self._tickers: list[Ticker] = []
@@ -567,6 +568,23 @@ class VirtualBoard:
             UserError: the image has no such symbol.
         """
         self._engine.watch(self.symbol(function) & ~1, callback)
+
+    def count_functions(self) -> None:
+        """Count cycles by function from now on, exactly and without a trace in the firmware; see `function_cycles`."""
+        self._counted = functions_and_gaps(self._image)
+        self._engine.count_owners([function.address for function in self._counted])
+
+    def function_cycles(self) -> dict[str, int]:
+        """Cycles of each function that ran since `count_functions`; they add up to all.
+
+        A function's own, not those of what it calls; interrupts' entries and sleep belong to the function they found.
+        """
+        names = (UNKNOWN, *(function.name for function in self._counted))
+        found: dict[str, int] = {}
+        for name, cycles in zip(names, self._engine.owned(), strict=True):
+            if cycles:
+                found[name] = found.get(name, 0) + cycles
+        return found
 
     def every(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
         """Call back at regular intervals of virtual time, through resets, until the returned function is called.

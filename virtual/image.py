@@ -9,6 +9,7 @@ from pathlib import Path
 from common.board import Board, Memory
 from common.errors import UserError
 
+UNKNOWN = "(no function)"
 BLANK = 0xFFFF_FFFF  # a word of erased flash
 
 
@@ -58,6 +59,19 @@ class Image:
             return f"{address:#010x}"
         offset = (address & ~1) - function.address
         return f"{address:#010x} ({function.name}{f' + {offset:#x}' if offset else ''})"
+
+
+def functions_and_gaps(image: Image) -> tuple[Function, ...]:
+    """The functions by ascending address, with one named `UNKNOWN` for each gap behind one of known size."""
+    found: list[Function] = []
+    for function in image.functions:
+        last = found[-1] if found else None
+        if last is not None and last.size and last.address + last.size < function.address:
+            found.append(Function(last.address + last.size, 0, UNKNOWN))
+        found.append(function)
+    if found and found[-1].size:
+        found.append(Function(found[-1].address + found[-1].size, 0, UNKNOWN))
+    return tuple(found)
 
 
 def check_fit(path: Path, board: Board, address: int, size: int) -> None:

@@ -27,6 +27,8 @@ from virtual.timing.state import (
     COUNTERS,
     GUARD_SPAN,
     GUARD_WORDS,
+    MAX_OWNERS,
+    OWNED,
     R0,
     S0,
     SITE_CYCLES,
@@ -459,6 +461,7 @@ class Engine:
         for field in (Field.CYCLES, Field.INSTRUCTIONS, Field.FLASH_FREE, *COUNTERS):
             self.state[field] = 0
         self.state[Field.JUMPED] = 1
+        self.count_owners(self._settings.owners)
 
     def take_stored(self) -> bool:
         """Whether a block that stores ran since the last call."""
@@ -493,6 +496,20 @@ class Engine:
         """Call back whenever the basic block that begins at ``address`` is about to run; time has come up to it."""
         self._watches.setdefault(address, []).append(callback)
         self.forget_code()
+
+    def count_owners(self, starts: Sequence[int]) -> None:
+        """Count the cycles of each function from now on; ``starts``: their first addresses, in ascending order."""
+        self._words[OWNED : OWNED + MAX_OWNERS] = 0
+        self.state[Field.OWNER], self.state[Field.OWNER_SINCE] = 0, self.state[Field.CYCLES]
+        self._settings = replace(self._settings, owners=tuple(starts[: MAX_OWNERS - 1]))
+        self.forget_code()
+
+    def owned(self) -> list[int]:
+        """Cycles by number of the function, up to now; the first are those of code before all functions."""
+        state = self.state
+        counts = state[OWNED : OWNED + 1 + len(self._settings.owners)].tolist()
+        counts[state[Field.OWNER]] += state[Field.CYCLES] - state[Field.OWNER_SINCE]
+        return counts
 
     def run(self) -> Outcome:
         """Run from PC to the first event; see ``Exit``. The last block is charged when this returns."""

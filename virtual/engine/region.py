@@ -5,6 +5,7 @@ becomes ``void region(ptr state, i32 entry)``; every block can be entered. At th
 it is time.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from virtual.engine.memory import call_runtime
 from virtual.timing.blocks import BlockCost, block_cost, decode
 from virtual.timing.costs import Costs
 from virtual.timing.instruction import BRANCHES, Instruction, Op
-from virtual.timing.state import R0, SITE_CYCLES, SITE_INSTRUCTIONS, Field, Leave
+from virtual.timing.state import OWNED, R0, SITE_CYCLES, SITE_INSTRUCTIONS, Field, Leave
 
 PAGE = 1024  # a block ends at the next multiple, as in the model the costs were fitted with
 LONGEST_BLOCK = 512  # instructions
@@ -60,8 +61,8 @@ class Settings:
     """What decides how code is translated, beside the code.
 
     ``spans``: (origin, size, offset, kind) of all memories, the main RAM first; ``flash``: (origin, size);
-    ``system_bus``: (origin, size) that are slow to fetch from.
-
+    ``system_bus``: (origin, size) that are slow to fetch from. ``owners``: first addresses of the functions whose
+    cycles are counted, in ascending order; function n begins at the n-th of them, counted from 1.
     """
 
     timed: bool
@@ -70,6 +71,7 @@ class Settings:
     flash: tuple[tuple[int, int], ...]
     system_bus: tuple[tuple[int, int], ...]
     guarded: bool = False  # the main RAM holds addresses whose accesses must be asked about
+    owners: tuple[int, ...] = ()
     unit_shift: int = 3  # log2 of the bytes that one flash read delivers
 
 
@@ -321,6 +323,8 @@ class RegionTranslator:
         t = self._context(block)
         if block.it:
             e.store_field(Field.ITSTATE, "0")
+        if self._settings.owners:
+            self._emit_owner(bisect_right(self._settings.owners, block.address))
         penalty = self._penalty(block)
         if penalty:
             extra = e.two("mul", e.op("load i64, ptr %a.jumped"), str(penalty), "i64")
@@ -329,6 +333,22 @@ class RegionTranslator:
             call_runtime(t, Field.WATCH, str(block.address))
         if block.cost.has_store:
             e.store_field(Field.SEEN, "1")
+
+    def _emit_owner(self, owner: int) -> None:
+        """Let the cycles from here on be those of a function."""
+        e = self.e
+        last = e.load_field(Field.OWNER)
+        on, change = e.new_label("on"), e.new_label("owner")
+        e.branch(e.compare("eq", last, str(owner), "i64"), on, change)
+        e.start(change)
+        now = e.load_field(Field.CYCLES)
+        spent = e.two("sub", now, e.load_field(Field.OWNER_SINCE), "i64")
+        place = e.op(f"getelementptr i64, ptr %state, i64 {e.two('add', last, str(OWNED), 'i64')}")
+        e.line(f"store i64 {e.two('add', e.op(f'load i64, ptr {place}'), spent, 'i64')}, ptr {place}")
+        e.store_field(Field.OWNER_SINCE, now)
+        e.store_field(Field.OWNER, str(owner))
+        e.jump(on)
+        e.start(on)
 
     def _add(self, field: int, amount: Value) -> None:
         e = self.e

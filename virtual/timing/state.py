@@ -61,6 +61,8 @@ class Field:
     DATA_STALLS = _next()
     PREFETCH_WAITS = _next()  # of the cycles that data waited, those for a prefetch under way
     UNALIGNED = _next()  # cycles lost to unaligned accesses
+    OWNER = _next()  # number of the function that runs, when cycles are counted by function
+    OWNER_SINCE = _next()  # the cycle in which it took over
     # costs
     INSTRUCTION_MISS_EXTRA = _next()
     DATA_MISS_EXTRA = _next()
@@ -165,12 +167,15 @@ GUARD_WORDS = 3
 MAX_GUARDS = 160  # eight regions of eight parts make fewer
 ASK_READ, ASK_WRITE = 1, 2
 
+OWNED = GUARD_SPAN + MAX_GUARDS * GUARD_WORDS  # cycles of each function by number; 0 is code without a name
+MAX_OWNERS = 8192
+
 LINE_SHIFT = CORTEX_M4.line_bytes.bit_length() - 1
 ICACHE_LINES = CORTEX_M4.instruction_cache_lines
 DCACHE_LINES = CORTEX_M4.data_cache_lines
 CACHE_WORDS = 3  # line number, valid units, last use
 
-ICACHE = GUARD_SPAN + MAX_GUARDS * GUARD_WORDS
+ICACHE = OWNED + MAX_OWNERS
 DCACHE = ICACHE + ICACHE_LINES * CACHE_WORDS
 LINE_SLOT = DCACHE + DCACHE_LINES * CACHE_WORDS  # for each line of flash, its place in the instruction cache or 0
 FLASH_LINES = 1 << 17  # room for 4 MiB
