@@ -7,7 +7,8 @@ from generator.front_end import with_front_end
 from generator.graph import Graph
 from generator.importer import parse_graph
 from generator.lower import lower
-from generator.ops.conv_2d import COMPACT
+from generator.ops.conv_2d import with_tiles
+from generator.ops.winograd import MOST_BYTES
 from generator.passes import optimise
 from generator.plan import Plan, check_plan, plan
 from generator.program import Prime, Program
@@ -31,13 +32,15 @@ def compile_model(
     *,
     dead_channels: bool = True,
     compact: bool = False,
+    wide_bytes: int = MOST_BYTES,
     tuning: Tuning | None = None,
     streaming: int | None = None,
     front_end: str = "",
 ) -> Compiled:
     """Read, optimise, lower and plan a `.tflite` model. ``name`` is for messages; ``dead_channels`` drops those.
 
-    ``compact``: no kernel that needs larger weights than the model's to be faster. ``tuning``: choices that replace
+    ``compact``: no kernel that needs larger weights than the model's to be faster; ``wide_bytes``: what such weights
+    may take otherwise. ``tuning``: choices that replace
     rules. ``streaming``: take one step along this axis of the input at a time, see `generator.streaming`.
     ``front_end``: what makes the steps from samples, see `generator.front_end`.
 
@@ -55,7 +58,7 @@ def compile_model(
             ready = connect_pixels(ready)
             changes += notes
         ready = tuned(ready, tuning or Tuning())
-        program = lower(_compact(ready) if compact else ready)
+        program = lower(with_tiles(ready, 0 if compact else wide_bytes))
         if streaming is not None:
             program = replace(program, prime=_prime(whole, program, streaming))
         if front_end:
@@ -72,8 +75,3 @@ def _prime(whole: Graph, program: Program, axis: int) -> Prime:
     source = whole.tensors[whole.inputs[0]]
     steps = source.shape[axis]
     return Prime(steps, program.inputs[0].buffer, source.bytes // steps)
-
-
-def _compact(graph: Graph) -> Graph:
-    operators = (replace(operator, options={**operator.options, COMPACT: True}) for operator in graph.operators)
-    return replace(graph, operators=tuple(operators))

@@ -9,6 +9,7 @@ from common.benchmark import Benchmark
 from common.board import Board
 from generator.compile import compile_model
 from generator.fit import check_fit, check_ports
+from generator.ops.winograd import MOST_BYTES
 from generator.placement import place
 from generator.plan_report import plan_summary
 from generator.render import render_project
@@ -61,6 +62,7 @@ def compiled_contents(request: Request) -> Contents:
         str(request.model),
         dead_channels=request.dead_channels,
         compact=request.optimize == "memory",
+        wide_bytes=min(MOST_BYTES, board.flash.size // 2),
         tuning=tuning,
         streaming=benchmark.streaming,
         front_end=benchmark.front_end,

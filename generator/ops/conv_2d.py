@@ -1,5 +1,7 @@
 """CONV_2D: int8 (weights int8 or int4), int16 (weights int8) and float32; constant weights and bias, any geometry."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,7 +42,7 @@ from generator.tuning import RULES, OperatorTuning, tuning_of
 PLAIN, PAIRED = "conv_2d_s8", "conv_2d_s8_paired"
 PIXELS = 4  # CONV_2D_PIXELS in firmware/kernels/conv_2d_s8.h
 PAIRED_LANES = 2  # CONV_2D_PAIRED_LANES in firmware/kernels/conv_2d_s8_paired.h
-COMPACT = "compact"  # option that the compiler sets: no kernel with larger weights than the model's
+BY_TILES = "by_tiles"  # option that the compiler sets: whether the layer may have the kernel with larger weights
 TAIL_ROWS = 3
 MOST_PLANE_BYTES = 4096  # of a copy of the input with its padding
 MOST_PIXELS = 64  # in columns
@@ -89,11 +91,36 @@ def _reject_shapes(layer: Linear, operator: Operator) -> str | None:
     return None
 
 
+def with_tiles(graph: Graph, most_bytes: int = winograd.MOST_BYTES) -> Graph:
+    """The graph whose 3x3 convolutions know whether they are computed by tiles: those that gain most per byte of
+    transformed filters, of which all together take no more than ``most_bytes``."""
+    gains = []
+    for operator in graph.operators:
+        if operator.name != "CONV_2D" or reject(graph, operator) is not None:
+            continue
+        layer = linear_of(graph, operator)
+        assert layer is not None
+        window = window_of(operator, *layer.input.shape[1:3], *layer.weights.shape[1:3])
+        if layer.dtype == "int8" and winograd.suits(layer, window):
+            size = winograd.transformed_bytes(layer)
+            gains.append((-winograd.saved_cycles(layer, window) / size, size, operator.index))
+    chosen = set()
+    for _, size, index in sorted(gains):
+        if size <= most_bytes:
+            most_bytes -= size
+            chosen.add(index)
+    operators = (
+        replace(operator, options={**operator.options, BY_TILES: operator.index in chosen})
+        for operator in graph.operators
+    )
+    return replace(graph, operators=tuple(operators))
+
+
 def lower(graph: Graph, operator: Operator) -> Lowered:
     layer = linear_of(graph, operator)
     assert layer is not None
     wanted = tuning_of(operator).kernel
-    by_rule = not operator.options.get(COMPACT) and winograd.affordable(graph)
+    by_rule = operator.options.get(BY_TILES, True)
     if layer.dtype == "int8" and (by_rule if wanted is None else wanted == winograd.KERNEL):
         by_tiles = _lower_winograd(layer, operator)
         if by_tiles is not None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.graph import Graph
 from generator.ops.fixed_shift import signed_filters
 from generator.ops.linear import Linear
 from generator.ops.lowered import Lowered
@@ -22,7 +21,7 @@ PAIRS_PER_TURN = 4
 INPUT_ORDER = (0, 2, 1, 3)  # in which SXTAB16 of a word and of the word rotated by a byte yield its bytes
 NINTH = pow(9, -1, 2**32)
 LEAST_CHANNELS = 8
-MOST_WEIGHTS = 1 << 17  # of a model's 3x3 filters: they take eight times as many bytes
+MOST_BYTES = 1 << 20  # of all transformed filters of a model
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,6 @@ FILTERINGS = {
         position_cycles=24,
     ),
 }
-
-
-def affordable(graph: Graph) -> bool:
-    """Whether the transformed filters of all layers together stay small beside a board's flash."""
-    filters = [graph.input(operator, 1) for operator in graph.operators if operator.name == "CONV_2D"]
-    sizes = [tensor.elements for tensor in filters if tensor is not None and tensor.shape[1:3] == (3, 3)]
-    return sum(sizes) <= MOST_WEIGHTS
 
 
 def suits(layer: Linear, window: Window) -> bool:
@@ -140,6 +132,17 @@ def fits(layer: Linear, window: Window) -> bool:
     unit = (window.dilation_h, window.dilation_w, window.spread_h, window.spread_w) == (1, 1, 1, 1)
     one_group = layer.input.shape[3] == layer.weights.shape[3] >= LEAST_CHANNELS
     return taps == (3, 3) and steps in ((1, 1), (2, 2)) and unit and one_group and layer.filters >= FILTERS
+
+
+def transformed_bytes(layer: Linear) -> int:
+    """Of its filters for this kernel."""
+    turns = -(-layer.weights.shape[3] // (2 * PAIRS_PER_TURN))
+    return 4 * KINDS**2 * PAIRS_PER_TURN * turns * (layer.filters + layer.filters % FILTERS)
+
+
+def saved_cycles(layer: Linear, window: Window) -> int:
+    """Beside the kernel that the layer has otherwise."""
+    return estimated_cycles_paired(layer) - estimated_cycles(layer, window)
 
 
 def _tiles(window: Window) -> tuple[int, int]:

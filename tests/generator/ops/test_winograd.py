@@ -187,9 +187,12 @@ def test_sums_that_do_not_fit_are_left_to_another_kernel() -> None:
 
 
 def test_models_with_many_weights_keep_them_small() -> None:
-    case = replace(LARGE, height=8, width=8, group_channels=120, group_filters=120)
-    assert kernel(case) == winograd.KERNEL
-    assert kernel(replace(case, group_channels=124)) != winograd.KERNEL
+    model = LARGE.model()
+    bytes_of_one = 8 * 9 * 16 * 16
+    for most, expected in ((bytes_of_one, winograd.KERNEL), (bytes_of_one - 1, "conv_2d_s8_paired")):
+        program = compile_model(model, "m", wide_bytes=most).program
+        assert program.steps[0].kernel == expected
+    assert sum(constant.bytes for constant in lowered(LARGE).constants if "weights" in constant.name) == bytes_of_one
 
 
 ROWS = np.array(
