@@ -94,7 +94,7 @@ def quantize(
         inputs = pipeline.calibration(benchmark, pool)
     else:
         selected = chosen(pool, read_indices(indices), str(indices))
-        if benchmark.labels:
+        if benchmark.labels and corpus.labelled:
             require_classes(selected, benchmark.labels, f"the calibration set of {indices}")
         inputs = pipeline.with_ends(benchmark, real(selected, bench))
     content = convert(network, inputs, kind)
