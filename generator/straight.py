@@ -14,7 +14,7 @@ from generator.program import Program, Step, Symbol
 
 MOST_INPUTS = 128
 SAVED_CYCLES = 20  # at least, for a pair of pixels and a block of filters
-HEAD_BYTES, INPUT_BYTES = 248, 28  # of code
+HEAD_BYTES, INPUT_BYTES = 224, 28  # of code
 
 
 def straight_bytes(inputs: int) -> int:

@@ -74,8 +74,10 @@ static void conv_2d_s8_paired_fixed(const int32_t *block, const uint32_t *column
     for (; columns != columns_end; columns += words) {
         for (int32_t lane = 0; lane < LANES; lane++, output += step) {
             const Sums sums = sums_of(block, columns + lane, words);
-            for (int32_t i = 0; i < FILTERS; i++) {
-                output[i] = requantize_fixed(scaled_sum(&sums, i), records[2 * i], records[2 * i + 1]);
+            for (int32_t i = 0; i < FILTERS / 2; i++) {
+                const int32_t *const record = records + 3 * i;
+                output[2 * i] = requantize_fixed_whole(sums.low[i], record[0], record[1]);
+                output[2 * i + 1] = requantize_fixed_fine(scaled_sum(&sums, 2 * i + 1), record[2]);
             }
         }
     }

@@ -12,10 +12,12 @@
 // The kernel walks over the output pixels as `conv_2d_s8` does, two pixels by four filters at a time. Blocks of four
 // filters are packed by generator/ops/packing.py; the last two of a layer share filters if their number is no multiple
 // of four. A block: for every four inputs the halfwords of inputs 0 and 2, first of filters 1 and 0, then of 3 and 2,
-// and so those of inputs 1 and 3; the biases {256 bias 1 + bias 0, bias 0, 256 bias 3 + bias 2, bias 2}; for each
-// filter {multiplier, offset} of `requantize_fixed` and in the end four words of nothing if layer->fixed_shift, else
-// {multiplier, offset, right shift}, of filters 0 and 2 for `requantize_by_offset`, of 1 and 3 for
-// `requantize_doubled`. So the weights of all blocks begin at a cache line where those of one fill whole lines.
+// and so those of inputs 1 and 3; the biases {256 bias 1 + bias 0, bias 0, 256 bias 3 + bias 2, bias 2}; if
+// layer->fixed_shift, {multiplier 0, offset 0, multiplier 1, multiplier 2, offset 2, multiplier 3} and six words of
+// nothing, for `requantize_fixed_whole` of filters 0 and 2 and `requantize_fixed_fine` of 1 and 3, whose biases have
+// parts of 256ths; else for each filter {multiplier, offset, right shift}, of 0 and 2 for `requantize_by_offset`, of 1
+// and 3 for `requantize_doubled`. So the weights of all blocks begin at a cache line where those of one fill whole
+// lines.
 #define CONV_2D_PAIRED_LANES 2
 #define CONV_2D_PAIRED_FILTERS 4
 #define CONV_2D_PAIRED_BIASES 4

@@ -106,7 +106,7 @@
     vmov WEIGHTS, r7
     add r7, r0, r5, lsl #2
 .if \fixed
-    vldmia r7, {s4-s15}
+    vldmia r7, {s4-s13}
 .else
     vldmia r7, {s4-s19}
 .endif

@@ -37,7 +37,7 @@ Give depthwise_3x3_give1, depthwise_3x3_give4;
 #else
 static int8_t finished(int32_t sum, const int32_t *record, bool fixed_shift) {
     if (fixed_shift) {
-        return requantize_fixed(sum, record[5], record[6]);
+        return requantize_fixed_fine(sum, record[5]);
     }
     int32_t scaled = add_high_multiply_rounded(0, sum, record[5]);
     return saturate_s8((int32_t)((uint32_t)scaled + (uint32_t)(scaled >> 31) + (uint32_t)record[6]) >>
@@ -56,7 +56,7 @@ static void run_windows(int8_t *plane, const int32_t *records, int32_t row1, int
         const int32_t third[3] = {low_half(weights[3]), high_half(weights[3]), high_half(weights[4])};
         int8_t *at = plane + channel;
         for (int32_t i = 0; i < run; i++, at += next) {
-            int32_t sum = records[7];
+            int32_t sum = records[fixed_shift ? 6 : 7];
             for (int32_t x = 0; x < 3; x++) {
                 const int8_t *from = at + x * column;
                 sum = add_column(sum, weights[x], third[x], from[0], from[row1], from[row2]);

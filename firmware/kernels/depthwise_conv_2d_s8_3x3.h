@@ -12,9 +12,10 @@
 //
 // Weights are packed by generator/ops/depthwise_conv_2d.py. Along the lines a window's columns are 0, 1 and 2, across
 // them its rows. For each channel: the weights of rows 0 and 1 as halfwords of a word, for columns 0, 1 and 2; those of
-// row 2, columns 0 and 1; {right shift, row 2 of column 2} as halfwords; multiplier, offset, bias. If fixed_shift
-// is set, weights and bias are times 256, for `requantize_fixed`. Else they are doubled, so that the high word of a sum
-// times the multiplier is the scaled sum, and the offset is that of `requantize_by_offset`.
+// row 2, columns 0 and 1; {right shift, row 2 of column 2} as halfwords; multiplier, offset, bias. These
+// are doubled, so that the high word of a sum times the multiplier is the scaled sum, and the offset is that of
+// `requantize_by_offset`. If fixed_shift is set, weights are times 256 instead, and {multiplier, bias, 0} those of
+// `requantize_fixed_fine`.
 #define DEPTHWISE_3X3_CHANNELS 4
 #define DEPTHWISE_3X3_RECORD 8 // words
 

@@ -14,6 +14,7 @@ third  .req r5 // row 2: column 0 below column 1
 third2 .req r6 // the right shift below row 2 of column 2
 multiplier .req r7
 offset .req r8
+bias .req r8 // where there is no offset
 x0 .req r10
 x1 .req r11
 x2 .req r12
@@ -59,12 +60,12 @@ x2 .req r12
     smlad \sum, x0, pair2, \sum
 .endm
 
-#define FIXED_SHIFT 12 // REQUANTIZE_FIXED_SHIFT
+#define FINE_SHIFT 12 // REQUANTIZE_FIXED_FINE
 
 .macro finish sum, back, fixed
 .if \fixed
-    smmla \sum, \sum, multiplier, offset
-    ssat \sum, #8, \sum, asr #FIXED_SHIFT
+    smmul \sum, \sum, multiplier
+    ssat \sum, #8, \sum, asr #FINE_SHIFT
 .else
     smmulr \sum, \sum, multiplier
     add.w \sum, \sum, \sum, asr #31
@@ -82,18 +83,22 @@ x2 .req r12
     finish \old, 12, \fixed
     smlabt \new, x2, third, \new
     smlad \new, x0, pair1, \new
+.if \fixed
+    smlabb \old, x2, third, bias
+.else
     vmov \old, BIAS
     smlabb \old, x2, third, \old
+.endif
     smlad \old, x0, pair0, \old
 .endm
 
-.macro turn2 sum, bias, fixed
+.macro turn2 sum, start, fixed
     inputs2
     column1 \sum
     inputs2
     column2 \sum
     finish \sum, 24, \fixed
-    smlabb \sum, x2, third, \bias
+    smlabb \sum, x2, third, \start
     smlad \sum, x0, pair0, \sum
 .endm
 
@@ -146,14 +151,22 @@ x2 .req r12
 .endm
 
 .macro stride1 name, fixed
-    begin \name, 2, 68 - 12 * \fixed
-    vmov BIAS, r9
+    begin \name, 2, 68 - 16 * \fixed
     inputs1
+.if \fixed
+    column0 r9, bias
+.else
+    vmov BIAS, r9
     column0 r9, r9
+.endif
     inputs1
     column1 r9
+.if \fixed
+    smlabb lr, x2, third, bias
+.else
     vmov lr, BIAS
     smlabb lr, x2, third, lr
+.endif
     smlad lr, x0, pair0, lr
     vmov x1, ENTRY
     bx x1
@@ -166,24 +179,24 @@ x2 .req r12
     end \name
 .endm
 
-.macro stride2 name, fixed
+.macro stride2 name, start, fixed
     begin \name, 4, 80 - 12 * \fixed
     inputs2
-    column0 lr, r9
+    column0 lr, \start
     vmov x1, ENTRY
     bx x1
     .balign 8
 2:
 .rept TURNS
-    turn2 lr, r9, \fixed
+    turn2 lr, \start, \fixed
 .endr
     end \name
 .endm
 
 stride1 depthwise_3x3_stride1, 0
 stride1 depthwise_3x3_stride1_fixed, 1
-stride2 depthwise_3x3_stride2, 0
-stride2 depthwise_3x3_stride2_fixed, 1
+stride2 depthwise_3x3_stride2, r9, 0
+stride2 depthwise_3x3_stride2_fixed, bias, 1
 
 // Copies 8 words at a time, then the 4, 2 and 1 that are left of `count` words; `four`, `two` and `one` copy.
 .macro words count, four, two, one

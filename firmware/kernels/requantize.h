@@ -55,11 +55,16 @@ static inline int32_t requantize_doubled(int32_t x2, int32_t multiplier, int32_t
 }
 
 // For outputs that are clamped at their zero point: one multiplication and a saturating shift that is the same for all
-// filters. x256 is 256 times the accumulator; generator/ops/fixed_shift.py finds a multiplier and an offset, and a
-// correction that the bias includes, with which the result equals `requantize` for all accumulators that can occur.
-#define REQUANTIZE_FIXED_SHIFT 12
-static inline int8_t requantize_fixed(int32_t x256, int32_t multiplier, int32_t offset) {
-    return saturate_s8(add_high_multiply(offset, x256, multiplier) >> REQUANTIZE_FIXED_SHIFT);
+// filters, for an accumulator, or for 256 times that. generator/ops/clamped_shift.py finds constants, and what biases
+// are increased by, with which the result equals `requantize` for all accumulators that can occur.
+#define REQUANTIZE_FIXED_WHOLE 4
+#define REQUANTIZE_FIXED_FINE 12
+static inline int8_t requantize_fixed_whole(int32_t x, int32_t multiplier, int32_t offset) {
+    return saturate_s8(add_high_multiply(offset, x, multiplier) >> REQUANTIZE_FIXED_WHOLE);
+}
+
+static inline int8_t requantize_fixed_fine(int32_t x256, int32_t multiplier) {
+    return saturate_s8(add_high_multiply(0, x256, multiplier) >> REQUANTIZE_FIXED_FINE);
 }
 
 // The same for any outputs and accumulators times any power of two. The reference rounds ties of negative numbers down:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator
 from generator.ops import winograd
-from generator.ops.fixed_shift import fixed_shift_filters
+from generator.ops.clamped_shift import FixedShift, fixed_shift_filters
 from generator.ops.linear import (
     Linear,
     bias_values,
@@ -26,8 +26,10 @@ from generator.ops.packing import (
     INPUTS_PER_STEP,
     PAIRED_FILTERS,
     can_pair,
+    overlapping_blocks,
     pack_blocks,
     pack_paired,
+    pack_paired_fixed,
     packed_filters,
     padded_depth,
 )
@@ -162,9 +164,9 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
     minimum, maximum = activation_range(activation, layer.output.quantization)
     weights, records, by_offset = packed_filters(layer, minimum, maximum)
     paired = by_offset and groups == 1 and can_pair(weights, records) and tuning.kernel in (None, PAIRED)
-    fixed = fixed_shift_filters(layer, minimum, maximum) if paired else None
+    fixed = _fixed_in_pairs(layer, minimum, maximum) if paired else None
     if fixed is not None:
-        weights, records = fixed
+        weights = fixed.weights
     kernel, lanes = (PAIRED, PAIRED_LANES) if paired else (PLAIN, PIXELS)
     columns = min(tuning.columns, -(-pixels // lanes)) if tuning.columns else _columns(words, pixels, lanes)
     pointwise = _is_pointwise(layer, window)
@@ -175,14 +177,16 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
     tails = paired and window.filter_h == TAIL_ROWS and row_bytes > INPUTS_PER_STEP and row_bytes % INPUTS_PER_STEP == 1
     if tails:
         weights = weights[:, _tails_last(row_bytes)]
+    if fixed is not None:
+        blocks = pack_paired_fixed(weights, fixed.fine, fixed.whole)
+    else:
+        blocks = pack_paired(weights, records) if paired else pack_blocks(weights, records, groups)
     return Lowered(
         kernel=kernel,
         header=f"kernels/{kernel}.h",
         struct="Conv2dS8",
         parameters={
-            "blocks": pack_paired(weights, records, fixed_shift=fixed is not None)
-            if paired
-            else pack_blocks(weights, records, groups),
+            "blocks": blocks,
             "words": words,
             "columns": columns,
             "pixels": pixels,
@@ -212,6 +216,13 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
         + (plane_bytes + INPUTS_PER_STEP if plane_bytes else 0),
         lead={0: lead_bytes(layer, window, lanes * columns, layer.filters // groups if groups > 1 else None)},
     )
+
+
+def _fixed_in_pairs(layer: Linear, minimum: int, maximum: int) -> FixedShift | None:
+    """Constants for what firmware/kernels/conv_2d_s8_paired.h takes of filters in even and in odd places of blocks."""
+    places = overlapping_blocks(layer.filters, PAIRED_FILTERS)
+    even, odd = (frozenset(places[:, first::2].reshape(-1).tolist()) for first in (0, 1))
+    return fixed_shift_filters(layer, minimum, maximum, fine=odd, whole=even)
 
 
 def lower_int16(layer: Linear, window: Window, activation: int) -> Lowered:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator, Tensor
 from generator.ops import conv_2d
-from generator.ops.fixed_shift import SCALE_BITS, fixed_shift_filters
+from generator.ops.clamped_shift import FINE_BITS, fixed_shift_filters
 from generator.ops.linear import Linear, linear_of
 from generator.ops.lowered import Lowered
 from generator.ops.packing import doubled_multiplier, packed_filters
@@ -182,9 +182,9 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int, band: i
     lines = _lines(rows, columns, band)
     if not by_offset or np.any(reach >= REACH) or lines.bytes > MOST_BYTES:
         return None
-    fixed = fixed_shift_filters(layer, minimum, maximum)
+    fixed = fixed_shift_filters(layer, minimum, maximum, fine=range(layer.filters))
     if fixed is not None:
-        weights, records = fixed
+        weights, records = fixed.weights, fixed.fine
     filters = np.zeros((layer.filters, TAPS, TAPS), np.int64)
     filters[:, : rows.taps, : columns.taps] = weights.reshape(layer.filters, rows.taps, columns.taps)
     along, across, channels = lines.along, lines.across, layer.filters
@@ -250,18 +250,21 @@ def pack_small(filters: NDArray[np.int64], records: NDArray[np.int32], *, fixed_
     """Filters [channels, 3, 3], columns along the lines, and their records ->
     those of firmware/kernels/depthwise_conv_2d_s8_3x3.h, flattened.
 
-    ``records``: [channels, 3] of `fixed_shift_filters` if ``fixed_shift``, else [channels, 4] of `packed_filters`.
+    ``records``: [channels, 2], the fine ones of `fixed_shift_filters`, if ``fixed_shift``, else [channels, 4] of
+    `packed_filters`.
     """
-    bias, multiplier, offset = records[:, :3].astype(np.int64).T
-    right = 0 if fixed_shift else records[:, 3]
-    scale = 1 << SCALE_BITS if fixed_shift else 2
-    if not fixed_shift:
-        multiplier = doubled_multiplier(multiplier)
+    if fixed_shift:
+        scale, shifts = 1 << FINE_BITS, np.zeros(len(records), np.int64)
+        bias, multiplier = records.astype(np.int64).T
+        ends = (multiplier, bias, np.zeros_like(bias))
+    else:
+        scale, shifts = 2, records[:, 3].astype(np.int64)
+        bias, multiplier, offset = records[:, :3].astype(np.int64).T
+        ends = (doubled_multiplier(multiplier), offset, scale * bias)
     row0, row1, row2 = (scale * filters).transpose(1, 0, 2)
-    shifts = np.broadcast_to(right, bias.shape)
     pairs = np.concatenate([row0, row2[:, :1], shifts[:, None]], axis=1) & 0xFFFF
     pairs |= np.concatenate([row1, row2[:, 1:]], axis=1) << 16
-    packed = np.concatenate([pairs, np.stack([multiplier, offset, scale * bias], axis=1)], axis=1)
+    packed = np.concatenate([pairs, np.stack(ends, axis=1)], axis=1)
     return packed.astype(np.int32).reshape(-1)
 
 

@@ -1,13 +1,13 @@
-"""Rescaling with the same right shift for all filters: `requantize_fixed` of firmware/kernels/requantize.h.
+"""Rescaling with the same right shift for all filters: `requantize_fixed_signed` of firmware/kernels/requantize.h.
 
-It takes an accumulator to floor((256 (accumulator + correction) x multiplier / 2^32 + offset) / 2^`SHIFT`): one
-multiplication, and a saturation that shifts. The reference's output grows by one at certain accumulators, its
+It takes an accumulator to floor((2^bits (accumulator + correction) x multiplier / 2^32 + offset) / 2^`SIGNED_SHIFT`):
+one multiplication, and a saturation that shifts. The reference's output grows by one at certain accumulators, its
 thresholds, and so does this one. A filter's constants are searched until both have the same thresholds among the
 accumulators that its weights and bias allow; as both functions are monotonic, they are then equal for all inputs.
 
 The reference rounds ties of negative numbers down, which moves their thresholds by a constant against those of positive
-ones. Where outputs are clamped at their zero point they do not matter; elsewhere `requantize_fixed_signed` subtracts a
-constant ``below`` for negative accumulators.
+ones: a constant ``below`` is subtracted for negative accumulators. Where outputs are clamped at their zero point those
+do not matter: `generator.ops.clamped_shift`.
 """
 
 from itertools import product
@@ -19,25 +19,10 @@ from generator.ops.linear import Linear, folded_bias, rescale_per_filter, weight
 from generator.ops.packing import accumulator_range, constant_output
 from generator.quantization import Rescale
 
-SHIFT = 12  # REQUANTIZE_FIXED_SHIFT in firmware/kernels/requantize.h
-SIGNED_SHIFT = 14  # REQUANTIZE_SIGNED_SHIFT there
-SCALE_BITS = 8  # accumulators come times 256
+SIGNED_SHIFT = 14  # REQUANTIZE_SIGNED_SHIFT in firmware/kernels/requantize.h
 TRIES = (16, 2048)  # corrections to try, the few first
 NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3)  # of the nearest multiplier
 FAR = 2**40  # beyond any accumulator
-
-
-def fixed_shift_filters(layer: Linear, minimum: int, maximum: int) -> tuple[NDArray[np.int8], NDArray[np.int32]] | None:
-    """Weights [filters, depth] and records [filters, 3], {bias with correction, multiplier, offset}, for outputs that
-    are clamped at their zero point; None elsewhere and where there are no constants for some filter.
-
-    ``minimum`` and ``maximum`` are what the outputs are clamped to.
-    """
-    assert layer.output.quantization is not None
-    if minimum < layer.output.quantization.zero_point:
-        return None
-    found = _filters(layer, minimum, maximum, SCALE_BITS, SHIFT)
-    return None if found is None else (found[0], found[1][:, :3])
 
 
 def signed_filters(
@@ -86,8 +71,8 @@ def fixed_constants(
     factor: Rescale,
     outputs: tuple[int, int],
     zero_point: int,
-    scale_bits: int = SCALE_BITS,
-    shift: int = SHIFT,
+    scale_bits: int,
+    shift: int,
 ) -> tuple[int, int, int, int] | None:
     """(correction, multiplier, offset, below) for accumulators from ``low`` to ``high``, or None.
 

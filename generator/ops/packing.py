@@ -133,15 +133,28 @@ def paired_biases(bias: NDArray[np.int32]) -> NDArray[np.int32]:
     return biases
 
 
-def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32], *, fixed_shift: bool) -> NDArray[np.int32]:
-    """Weights [filters, depth] and records -> blocks of firmware/kernels/conv_2d_s8_paired.h, flattened.
-
-    ``records``: [filters, 3] of `fixed_shift_filters` if ``fixed_shift``, else [filters, 4] of `packed_filters`.
-    """
+def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Weights [filters, depth] and records [filters, 4] of `packed_filters` -> blocks of
+    firmware/kernels/conv_2d_s8_paired.h, flattened."""
     chosen = overlapping_blocks(len(weights), PAIRED_FILTERS)
     tails = records[chosen, 1:]
-    if not fixed_shift:
-        tails[:, 1::2, 0] = doubled_multiplier(tails[:, 1::2, 0])
-    parts = [paired_weights(weights[chosen]), paired_biases(records[chosen, 0]), tails.reshape(len(chosen), -1)]
+    tails[:, 1::2, 0] = doubled_multiplier(tails[:, 1::2, 0])
+    return _paired_blocks(weights[chosen], paired_biases(records[chosen, 0]), tails)
+
+
+def pack_paired_fixed(
+    weights: NDArray[np.int8], fine: NDArray[np.int32], whole: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """The same with the constants [filters, 2] and [filters, 3] of `generator.ops.clamped_shift.FixedShift`."""
+    chosen = overlapping_blocks(len(weights), PAIRED_FILTERS)
+    even, odd = whole[chosen[:, ::2]], fine[chosen[:, 1::2]]
+    biases = np.stack([even[..., 0].astype(np.int64) + odd[..., 0], even[..., 0]], axis=-1)
+    tails = np.concatenate([even[..., 1:], odd[..., 1:]], axis=-1)
+    return _paired_blocks(weights[chosen], biases.astype(np.uint32).view(np.int32), tails)
+
+
+def _paired_blocks(weights: NDArray[np.int8], biases: NDArray[np.int32], tails: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Weights [blocks, filters, depth] and, for each block, words of biases and of what follows -> blocks."""
+    parts = [paired_weights(weights), *(part.reshape(len(weights), -1) for part in (biases, tails))]
     padding = PAIRED_TAIL - sum(part.shape[1] for part in parts[1:])
-    return np.pad(np.concatenate(parts, axis=1), ((0, 0), (0, padding))).reshape(-1)
+    return np.pad(np.concatenate(parts, axis=1), ((0, 0), (0, padding))).astype(np.int32).reshape(-1)
