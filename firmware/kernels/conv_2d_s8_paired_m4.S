@@ -184,26 +184,8 @@ block conv_2d_s8_paired_fixed_whole, 1, WHOLE
 block conv_2d_s8_paired_fixed_one, 1, ONE
 block conv_2d_s8_paired_fixed_half, 1, HALF
 
-// (from, channels, pairs, columns): `expand_pair` of pixels one after another.
-    .section .text.conv_2d_s8_paired_gather, "ax", %progbits
-    .global conv_2d_s8_paired_gather
-    .type conv_2d_s8_paired_gather, %function
-    .balign 8
-conv_2d_s8_paired_gather:
-    push {r4-r11, lr}
-    add r4, r1, #3
-    bic r4, r4, #3 // bytes read of a pixel
-    sub r5, r1, r4
-    lsr r6, r4, #3
-    and r7, r4, #4
-    push {r5-r7} // from a pixel's end to the next pixel, turns of eight inputs, whether four more
-1:
-    ldr lr, [sp, #4]
-    add r12, r0, r1
-    cmp.w lr, #0
-    beq 3f
-    .balign 8
-2:
+// Eight inputs of each pixel of a pair.
+.macro expand_eight
     ldr.w r6, [r0], #4
     ldr.w r10, [r0], #4
     ldr.w r7, [r12], #4
@@ -224,26 +206,67 @@ conv_2d_s8_paired_gather:
     str.w r9, [r3, #-12]
     str.w r10, [r3, #-8]
     str.w r11, [r3, #-4]
+.endm
+
+#define TURNS s0 // of eight inputs
+#define TO_NEXT s1 // bytes from what was read of a pixel to the next one
+
+// (from, channels, pairs, columns): `expand_pair` of pixels one after another.
+    .section .text.conv_2d_s8_paired_gather, "ax", %progbits
+    .global conv_2d_s8_paired_gather
+    .type conv_2d_s8_paired_gather, %function
+    .balign 8
+conv_2d_s8_paired_gather:
+    push.w {r4-r11, lr}
+    add.w r4, r1, #3
+    lsr.w r4, r4, #3 // the last one to four inputs are no turn
+    vmov TURNS, r4
+    ands.w r5, r1, #7
+    beq.w 6f
+    subs.w r5, r5, #5
+    bge.w 6f // five to seven inputs are read as eight
+    sub.w r5, r1, r4, lsl #3
+    sub.w r5, r5, #4
+    vmov TO_NEXT, r5
+1:  // pairs with four inputs after the turns
+    vmov lr, TURNS
+    add.w r12, r0, r1
+    cmp.w lr, #0
+    beq.w 3f
+    .balign 4
+2:
+    expand_eight
     subs.w lr, lr, #1
-    bne 2b
+    bne.w 2b
 3:
-    ldr r8, [sp, #8]
-    ldr r9, [sp]
-    cmp.w r8, #0
-    beq 4f
     ldr.w r6, [r0]
     ldr.w r7, [r12], #4
+    vmov r9, TO_NEXT
     sxtb16 r4, r6
     sxtb16 r6, r6, ror #8
     sxtb16 r5, r7
     sxtb16 r7, r7, ror #8
-    stm r3!, {r4-r7}
-4:
-    add r0, r12, r9
-    subs r2, r2, #1
-    bne 1b
-    add sp, sp, #12
-    pop {r4-r11, pc}
+    stm.w r3!, {r4-r7}
+    add.w r0, r12, r9
+    subs.w r2, r2, #1
+    bne.w 1b
+    pop.w {r4-r11, pc}
+6:
+    sub.w r5, r1, r4, lsl #3
+    vmov TO_NEXT, r5
+    .balign 4
+7:  // pairs of turns only
+    vmov lr, TURNS
+    add.w r12, r0, r1
+8:
+    expand_eight
+    subs.w lr, lr, #1
+    bne.w 8b
+    vmov r9, TO_NEXT
+    subs.w r2, r2, #1
+    add.w r0, r12, r9
+    bne.w 7b
+    pop.w {r4-r11, pc}
     .size conv_2d_s8_paired_gather, . - conv_2d_s8_paired_gather
 
 #endif
