@@ -42,7 +42,8 @@ class Firmware:
     ``remembers``: the model has tensors that live from one inference to the next. ``notes``: what a user should know of
     the model before believing any number. ``changes``: what the graph passes did to it.
     ``plan``: the memory plan in a sentence. ``energy_of``: of an image for energy mode, the hash of the performance
-    image that was built with it from the same code; empty for a performance image.
+    image that was built with it from the same code; empty for a performance image. ``prefetch``: whether the flash
+    reads ahead of the code; None in a description that does not say.
     """
 
     board: str
@@ -64,6 +65,7 @@ class Firmware:
     changes: tuple[str, ...] = ()
     plan: str = ""
     energy_of: str = ""
+    prefetch: bool | None = None
     schema: int = SCHEMA
 
     @property

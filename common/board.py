@@ -2,13 +2,14 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from common.errors import UserError
 from common.paths import BOARDS
 
+VARIANT = "-"  # between a board's name and that of a variant
 SYSTEM_BUS = 0x2000_0000  # addresses below are on the code bus (Arm DDI0403, B3.1)
 
 
@@ -138,14 +139,32 @@ def board_names() -> list[str]:
 
 
 def load_board(name: str) -> Board:
-    """Read one board.
+    """Read one board, or a variant of it, ``<board>-<variant>``: the same board with another setting of its chip.
 
     Raises:
-        UserError: no such board; the message lists the ones there are.
+        UserError: no such board or variant; the message lists the ones there are.
     """
-    if name not in board_names():
+    base, separator, variant = name.partition(VARIANT)
+    if base not in board_names():
         raise UserError(f"unknown board '{name}'; boards are: {', '.join(board_names())}")
-    data: dict[str, Any] = tomllib.loads((BOARDS / name / "board.toml").read_text())
+    data: dict[str, Any] = tomllib.loads((BOARDS / base / "board.toml").read_text())
+    board = _board(base, data)
+    if not separator:
+        return board
+    variants: dict[str, dict[str, Any]] = data.get("variant", {})
+    if variant not in variants:
+        known = ", ".join(f"{base}{VARIANT}{other}" for other in variants) or "none"
+        raise UserError(f"board '{base}' has no variant '{variant}'; variants are: {known}")
+    changes = variants[variant]
+    return replace(
+        board,
+        name=name,
+        title=f"{board.title}, {changes['title']}",
+        clock=replace(board.clock, **changes.get("clock", {})),
+    )
+
+
+def _board(name: str, data: dict[str, Any]) -> Board:
     return Board(
         name=name,
         title=data["title"],

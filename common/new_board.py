@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from common.board import load_board
+from common.board import VARIANT, load_board
 from common.errors import UserError
 from common.files import write_atomic
 from common.paths import BOARDS
@@ -32,6 +32,7 @@ def new_board(name: str, like: str, boards: Path = BOARDS) -> Path:
     if not NAME.fullmatch(name):
         raise UserError(f"{name}: a board's name begins with a letter, then letters, digits and '_', all small")
     load_board(like)
+    like = like.partition(VARIANT)[0]
     path = boards / name / "board.toml"
     if path.parent.exists():
         raise UserError(f"board '{name}' exists: {path.parent}; choose another name")

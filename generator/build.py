@@ -18,7 +18,7 @@ from generator.fit import image_sizes
 from generator.importer import read_model
 from generator.render import STACK_BYTES, write_project
 from generator.tflm.contents import Interpreter, interpreted_contents
-from generator.tuning import Tuning
+from generator.tuning import Tuning, load_tuning, with_flash
 
 AOT, TFLM = "aot", "tflm"
 RUNTIMES = (AOT, TFLM)
@@ -66,6 +66,10 @@ def build(
     report(f"compiling {model.name}")
     content = read_model(model)
     info = ModelInfo(model.name, hashlib.sha256(content).hexdigest(), len(content))
+    optimize = optimize or DEFAULT_OPTIMIZE[runtime]
+    if runtime == AOT:
+        tuning = load_tuning(board.name, info.sha256, optimize) if tuning is None else tuning
+        board = with_flash(board, tuning, optimize)
     request = Request(
         board,
         benchmark,
@@ -73,7 +77,7 @@ def build(
         content,
         info,
         dead_channels,
-        optimize or DEFAULT_OPTIMIZE[runtime],
+        optimize,
         ram_budget,
         tuning,
         platform,
@@ -125,6 +129,7 @@ def build(
             changes=contents.changes,
             plan=contents.plan,
             energy_of=energy_of,
+            prefetch=board.clock.prefetch,
         )
 
     firmware = image("")

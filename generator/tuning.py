@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from common.board import VARIANT, Board
 from common.errors import UserError
 from common.files import write_atomic
 from common.paths import ROOT
@@ -17,6 +18,7 @@ from generator.graph import Graph, Operator
 
 TUNING = ROOT / "tuning"
 OPTION = "tuning"  # of an operator
+PREFETCH = "prefetch"  # in files, beside operators
 DIGITS = 16  # of the model's SHA-256 in a file's name
 
 
@@ -35,12 +37,14 @@ RULES = OperatorTuning()
 
 @dataclass(frozen=True)
 class Tuning:
-    """By the operator's index in the model."""
+    """Choices by the operator's index in the model; ``prefetch``: whether the flash reads ahead of the code, None by
+    rule."""
 
     operators: Mapping[int, OperatorTuning] = field(default_factory=dict)
+    prefetch: bool | None = None
 
     def __hash__(self) -> int:
-        return hash(tuple(sorted((index, choice) for index, choice in self.operators.items())))
+        return hash((self.prefetch, *sorted(self.operators.items())))
 
 
 def tuning_of(operator: Operator) -> OperatorTuning:
@@ -60,7 +64,21 @@ def tuned(graph: Graph, tuning: Tuning) -> Graph:
 
 def tuning_from_json(data: Mapping[str, Any]) -> Tuning:
     """Raises TypeError or ValueError where it is not one."""
-    return Tuning({int(index): OperatorTuning(**choice) for index, choice in data["operators"].items()})
+    prefetch = data.get(PREFETCH)
+    if not isinstance(prefetch, bool | None):
+        raise TypeError(f"{PREFETCH} is {prefetch}")
+    return Tuning({int(index): OperatorTuning(**choice) for index, choice in data["operators"].items()}, prefetch)
+
+
+def with_flash(board: Board, tuning: Tuning, objective: str) -> Board:
+    """The board with its flash set as the tuning says, or by rule."""
+    prefetch = prefetch_by_rule(board, objective) if tuning.prefetch is None else tuning.prefetch
+    return replace(board, clock=replace(board.clock, prefetch=prefetch))
+
+
+def prefetch_by_rule(board: Board, objective: str) -> bool:
+    """Off where weights are read from flash beside code: each waits for the reads ahead of the code (docs/boards.md)."""
+    return board.clock.prefetch and objective != "memory"
 
 
 def tuning_path(board: str, model_sha256: str) -> Path:
@@ -68,19 +86,23 @@ def tuning_path(board: str, model_sha256: str) -> Path:
 
 
 def load_tuning(board: str, model_sha256: str, objective: str) -> Tuning:
-    """What was found for the model, for one objective; nothing where there is no file.
+    """What was found for the model, for one objective; nothing where there is no file. For a variant of a board without
+    a file: what was found for the board.
 
     Raises:
         UserError: the file is damaged.
     """
     path = tuning_path(board, model_sha256)
     if not path.is_file():
+        path = tuning_path(board.partition(VARIANT)[0], model_sha256)
+    if not path.is_file():
         return Tuning()
     try:
         data = tomllib.loads(path.read_text())
         if data["sha256"] != model_sha256:
             return Tuning()
-        return tuning_from_json({"operators": data.get("objective", {}).get(objective, {})})
+        choices = dict(data.get("objective", {}).get(objective, {}))
+        return tuning_from_json({PREFETCH: choices.pop(PREFETCH, None), "operators": choices})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error}); delete it, or write it again with `invoke tune`") from None
 
@@ -91,19 +113,23 @@ def save_tuning(board: str, model: str, model_sha256: str, objective: str, tunin
     objectives: dict[str, Any] = {}
     if path.is_file():
         objectives = tomllib.loads(path.read_text()).get("objective", {})
-    objectives[objective] = {
+    flash = {} if tuning.prefetch is None else {PREFETCH: tuning.prefetch}
+    objectives[objective] = flash | {
         str(index): {key: value for key, value in asdict(choice).items() if value is not None}
         for index, choice in sorted(tuning.operators.items())
         if choice != RULES
     }
     lines = [
-        "# Choices by operator, found by `invoke tune`.",
+        "# Choices by operator, and for the flash, found by `invoke tune`.",
         f'model = "{model}"',
         f'sha256 = "{model_sha256}"',
     ]
     for name, choices in sorted(objectives.items()):
         lines += ["", f"[objective.{name}]"]
         for index, choice in choices.items():
+            if index == PREFETCH:
+                lines.append(f"{PREFETCH} = {str(choice).lower()}")
+                continue
             fields = ", ".join(
                 f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in choice.items()
             )

@@ -1,13 +1,14 @@
 """`invoke tune`: measures kernels and block sizes operator by operator and keeps what is faster.
 
 Operators do not disturb each other much: an image that takes the next candidate for all of them at once measures one
-for each. The best of each are then put together, and kept only if they are faster together.
+for each. The best of each are then put together, and kept only if they are faster together. Last, the flash's prefetch
+is tried the other way.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -21,12 +22,12 @@ from generator.compile import compile_model
 from generator.importer import read_model
 from generator.ops import conv_2d, depthwise_conv_2d, winograd
 from generator.program import Program
-from generator.tuning import RULES, OperatorTuning, Tuning, save_tuning
+from generator.tuning import RULES, OperatorTuning, Tuning, prefetch_by_rule, save_tuning
 from studies.measure import Measurement, Recipe, measure_recipes, measurement_from_json
 
 SIZES = (1, 2, 4, 8, 16, 32)  # columns or lines at a time
 MOST_SCRATCH = 16 * 1024  # bytes
-WORTH = 0.002  # of an operator's cycles; less is not worth a choice
+WORTH = 0.002  # of an operator's cycles, or of the whole; less is not worth a choice
 SOURCES = ("generator", "firmware", "virtual", "templates", "boards")
 
 
@@ -183,7 +184,13 @@ def run_tune(
     gains = within_arena(gains, content, str(model), compact, most)
     tuning = Tuning({gain.operator: gain.choice for gain in gains})
     (together,) = journal.measure([recipe(tuning)], console, cluster)
+    other = replace(tuning, prefetch=not prefetch_by_rule(board, objective))
+    (aside,) = journal.measure([recipe(other)], console, cluster)
+    if aside.cycles < together.cycles * (1 - WORTH):
+        tuning, together = other, aside
     console.print(_table(gains, by_rule, together))
+    if tuning.prefetch is not None:
+        say(f"flash prefetch {'on' if tuning.prefetch else 'off'}, not as by rule", console)
     if together.cycles >= by_rule.cycles:
         say("the rules are best: nothing saved", console)
         return None

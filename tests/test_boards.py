@@ -50,6 +50,20 @@ def test_data_hold_together(name: str) -> None:
     assert new_board.MARK not in source
 
 
+def test_a_variant_is_the_board_with_another_setting() -> None:
+    board, variant = load_board("nucleo_l4r5zi"), load_board("nucleo_l4r5zi-single_bank")
+    assert (board.clock.flash_read_bytes, variant.clock.flash_read_bytes) == (8, 16)
+    assert variant.title == "NUCLEO-L4R5ZI, single-bank flash"
+    assert replace(variant, name=board.name, title=board.title, clock=board.clock) == board
+
+
+def test_unknown_variants_are_listed() -> None:
+    with pytest.raises(UserError, match="no variant 'x'; variants are: nucleo_l4r5zi-single_bank"):
+        load_board("nucleo_l4r5zi-x")
+    with pytest.raises(UserError, match="no variant 'single_bank'; variants are: none"):
+        load_board("nucleo_f446re-single_bank")
+
+
 @needs_compiler
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in board_names()]

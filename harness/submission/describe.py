@@ -47,7 +47,7 @@ def system_description(
         "Accelerator(s) Frequencies": NONE,
         "Accelerator memory type and capacity": NONE,
         "Accelerator storage type and capacity": NONE,
-        "Hardware Notes": f"{mark}Supply: {facts.supply}. {_flash(board)}",
+        "Hardware Notes": f"{mark}Supply: {facts.supply}. {_flash(board, candidates)}",
         "Inference Framework": firmbench,
         "Software Libraries": f"{firmbench}: generated C and its own kernels",
         "Operating System ": "bare metal",
@@ -65,9 +65,12 @@ def system_description(
     return {key: facts.system.get(key, values[key]) for key in KEYS}
 
 
-def _flash(board: Board) -> str:
+def _flash(board: Board, candidates: Sequence[Candidate]) -> str:
     clock = board.clock
-    width, prefetch = 8 * clock.flash_read_bytes, "on" if clock.prefetch else "off"
+    images = [candidate.firmware for candidate in candidates if candidate.firmware is not None]
+    set_to = {clock.prefetch if image.prefetch is None else image.prefetch for image in images} or {clock.prefetch}
+    prefetch = "on or off by benchmark" if len(set_to) > 1 else "on" if set_to.pop() else "off"
+    width = 8 * clock.flash_read_bytes
     return f"Flash: {clock.flash_wait_states} wait states, reads of {width} bits, prefetch {prefetch}."
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from common.benchmark import benchmark_names, load_benchmark
-from common.board import Board, board_names, load_board
+from common.board import VARIANT, Board, board_names, load_board
 from common.console import say
 from common.errors import UserError
 from common.files import write_atomic
@@ -139,7 +139,7 @@ def render_page(records: Sequence[RunRecord]) -> str:
 
 
 def _bench_view(bench: str, board_name: str, records: Sequence[RunRecord]) -> BenchView:
-    board = load_board(board_name) if board_name in board_names() else None
+    board = load_board(board_name) if board_name.partition(VARIANT)[0] in board_names() else None
     title = load_benchmark(bench).title if bench in benchmark_names() else bench
     published = [run for run in published_runs(board) if run.bench == bench] if board else []
     charts = (

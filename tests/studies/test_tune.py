@@ -1,5 +1,6 @@
 """`invoke tune` and `invoke explore`: the search and the choice among measurements, without building."""
 
+import hashlib
 import io
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,7 +12,7 @@ from common.board import load_board
 from common.errors import UserError
 from generator import tuning as tuning_files
 from generator.compile import compile_model
-from generator.tuning import OperatorTuning, Tuning, load_tuning, save_tuning, tuning_path
+from generator.tuning import OperatorTuning, Tuning, load_tuning, save_tuning, tuning_path, with_flash
 from models.untrained import untrained_model
 from studies import explore, tune
 from studies.explore import Point, budgets, explore_svg, front
@@ -93,7 +94,31 @@ def test_files_keep_the_choices_of_other_objectives(tmp_path: Path, monkeypatch:
     assert load_tuning("b", "cd" * 32, "latency") == Tuning()
 
 
-@pytest.mark.parametrize("text", ["no toml [", f'sha256 = "{SHA}"\nobjective = 3', "x = 1"])
+def test_files_keep_the_flash_and_serve_variants_of_a_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning_files, "TUNING", tmp_path)
+    off = Tuning({3: WIDE}, prefetch=False)
+    save_tuning("b", "m.tflite", SHA, "memory", off)
+    save_tuning("b", "m.tflite", SHA, "latency", Tuning({3: WIDE}))
+    assert load_tuning("b", SHA, "memory") == load_tuning("b-v", SHA, "memory") == off
+    save_tuning("b-v", "m.tflite", SHA, "memory", Tuning(prefetch=True))
+    assert load_tuning("b-v", SHA, "memory") == Tuning(prefetch=True)
+    assert load_tuning("b", SHA, "memory") == off
+    assert load_tuning("b", SHA, "latency").prefetch is None
+    assert not with_flash(BOARD, off, "latency").clock.prefetch
+    assert with_flash(BOARD, Tuning(prefetch=True), "memory") == BOARD
+    assert with_flash(BOARD, Tuning(), "latency") == BOARD
+    assert not with_flash(BOARD, Tuning(), "memory").clock.prefetch
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no toml [",
+        f'sha256 = "{SHA}"\nobjective = 3',
+        f'sha256 = "{SHA}"\n[objective.latency]\nprefetch = 2',
+        "x = 1",
+    ],
+)
 def test_a_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(tuning_files, "TUNING", tmp_path)
     path = tuning_path("b", SHA)
@@ -152,6 +177,26 @@ def test_choices_are_kept_only_if_they_are_faster_together(
     path = run_tune(BOARD, "kws", model, "latency", None, console)
     assert (path is not None) == saved
     assert (tmp_path / "tuning").exists() == saved
+
+
+def test_the_prefetch_is_set_the_other_way_where_that_is_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, console: Console, kws: bytes
+) -> None:
+    monkeypatch.setattr(tuning_files, "TUNING", tmp_path / "tuning")
+    monkeypatch.setattr(tune, "BUILD", tmp_path)
+
+    def fake(recipes: list[Recipe], _console: Console, done: object, cluster: str | None) -> None:
+        assert callable(done)
+        for recipe in recipes:
+            other = recipe.tuning is not None and recipe.tuning.prefetch is True
+            done(recipe, measured(*[90 if other else 100] * 20))
+
+    monkeypatch.setattr(tune, "measure_recipes", fake)
+    model = tmp_path / "kws.tflite"
+    model.write_bytes(kws)
+    assert run_tune(BOARD, "kws", model, "memory", None, console) is not None
+    digest = hashlib.sha256(kws).hexdigest()
+    assert load_tuning(BOARD.name, digest, "memory") == Tuning(prefetch=True)
 
 
 def test_the_front_holds_what_nothing_beats() -> None:
