@@ -1,7 +1,6 @@
 """Where an inference's cycles go, on the virtual board, same image, nothing added: operators, functions, stalls."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +16,7 @@ from common.errors import UserError
 from common.files import write_atomic
 from harness.classic import require_classic
 from harness.device import Device
+from harness.inference_watch import CLASSIC, START, InferenceWatch, drive_of
 from harness.link import Link
 from harness.ports import VIRTUAL
 from harness.profile_report import profile_html, profile_trace
@@ -24,22 +24,11 @@ from harness.virtual_port import virtual_port
 
 if TYPE_CHECKING:
     from virtual import VirtualBoard
-    from virtual.energy import ChargeMeter
 
 PROFILE = "profile.json"
-START, END = "model_infer", "th_post"  # what the command interpreter calls around the kernels
 INFER_TIMEOUT_S = 600.0  # virtual time
 PAINT = 0xA5
 PAINT_MARGIN = 64  # bytes below the stack pointer that are left alone
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A function was entered: when, and the board's stall counts so far."""
-
-    function: str
-    cycles: int
-    stalls: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -112,12 +101,12 @@ def layer_cycles(firmware: Firmware, board: Board) -> tuple[list[tuple[StepInfo,
     """
     require_classic(firmware, "counting an inference's cycles")
     machine, port = virtual_port(firmware, board)
-    marks = _watch(machine, firmware)
+    watch = InferenceWatch(machine, firmware, CLASSIC)
     with Link(port, VIRTUAL, lambda: machine.seconds, machine.situation) as link:
         Device(link).synchronise()
-        link.ask("infer 1 1", INFER_TIMEOUT_S)
-    layers = _layers(firmware, _last_timed(marks))
-    return [(layer.step, layer.cycles) for layer in layers], _total(marks)
+        link.ask(CLASSIC.command, INFER_TIMEOUT_S)
+    layers = _layers(firmware, watch)
+    return [(layer.step, layer.cycles) for layer in layers], watch.cycles
 
 
 def profile_run(firmware: Firmware, board: Board) -> Profile:
@@ -129,82 +118,57 @@ def profile_run(firmware: Firmware, board: Board) -> Profile:
     from virtual.energy import ChargeMeter, load_current_model
     from virtual.timing.uncertainty import code_share, interval_of_share
 
-    require_classic(firmware, "invoke profile")
+    drive = drive_of(firmware)
     machine, port = virtual_port(firmware, board)
-    marks = _watch(machine, firmware)
+    watch = InferenceWatch(machine, firmware, drive)
     with Link(port, VIRTUAL, lambda: machine.seconds, machine.situation) as link:
         Device(link).synchronise()
+        if drive.warm_up:
+            link.ask(drive.warm_up, INFER_TIMEOUT_S)
         bottom, painted = _paint_stack(machine)
         meters: list[ChargeMeter] = []
         try:
             model = load_current_model(board)
-            machine.watch(START, lambda: meters.append(ChargeMeter(machine, model)))
-            machine.watch(END, lambda: _sample(meters))
         except UserError:
             model = None
-        instructions: list[int] = []
-        machine.watch(START, lambda: instructions.append(machine.instructions))
-        machine.watch(END, lambda: instructions.append(machine.instructions))
         functions: list[dict[str, int]] = []
         machine.count_functions()
-        for place in (START, END):
-            machine.watch(place, lambda: functions.append(machine.function_cycles()))
-        link.ask("infer 1 1", INFER_TIMEOUT_S)
-    timed = _last_timed(marks)
-    layers = _layers(firmware, timed)
-    total = timed[-1].cycles - timed[0].cycles
-    stalls = _difference(timed[0].stalls, timed[-1].stalls)
+
+        def begin() -> None:
+            if model is not None:
+                meters.append(ChargeMeter(machine, model))
+            functions[:] = [machine.function_cycles()]
+
+        def end() -> None:
+            if meters:
+                meters[-1].sample()
+            functions.append(machine.function_cycles())
+
+        watch.at_start, watch.at_end = begin, end
+        link.ask(drive.command, INFER_TIMEOUT_S)
+    layers = _layers(firmware, watch)
+    stalls = _difference(watch.last[0].stalls, watch.last[-1].stalls)
     return Profile(
         layers,
-        total,
-        instructions[-1] - instructions[-2],
-        _by_function(functions[-2], functions[-1]),
+        watch.cycles,
+        watch.instructions,
+        _by_function(*functions),
         stalls,
         _stack_used(machine, bottom, painted),
-        interval_of_share(code_share(stalls, total), board.mcu).worst_percent,
+        interval_of_share(code_share(stalls, watch.cycles), board.mcu).worst_percent,
         meters[-1].joules() * 1e6 if meters else None,
         model.volts if model else 0.0,
         model.error_percent if model else 0.0,
     )
 
 
-def _sample(meters: "list[ChargeMeter]") -> None:
-    meters[-1].sample()
-
-
-def _watch(machine: "VirtualBoard", firmware: Firmware) -> list[Mark]:
-    """Entries of the kernels and of what is called around them, from now on."""
-    marks: list[Mark] = []
-
-    def note(function: str) -> Callable[[], None]:
-        return lambda: marks.append(Mark(function, machine.cycles, machine.stalls()))
-
-    for function in {START, END, *(step.kernel for step in firmware.steps)}:
-        machine.watch(function, note(function))
-    return marks
-
-
-def _last_timed(marks: list[Mark]) -> list[Mark]:
-    """From the last inference's start to ``END``; what runs after it is not timed."""
-    functions = [mark.function for mark in marks]
-    if END not in functions or START not in functions:
-        return []
-    end = len(functions) - 1 - functions[::-1].index(END)
-    start = end - functions[end::-1].index(START)
-    return marks[start : end + 1]
-
-
-def _total(marks: list[Mark]) -> int:
-    timed = _last_timed(marks)
-    return timed[-1].cycles - timed[0].cycles
-
-
-def _layers(firmware: Firmware, timed: list[Mark]) -> tuple[Layer, ...]:
-    if [mark.function for mark in timed] != [START, *(step.kernel for step in firmware.steps), END]:
+def _layers(firmware: Firmware, watch: InferenceWatch) -> tuple[Layer, ...]:
+    marks = watch.last[:-1]
+    if [mark.function for mark in marks] != [START, *(step.kernel for step in firmware.steps)]:
         raise UserError(f"{firmware.elf} did not run its {len(firmware.steps)} operators once each; build it again")
     return tuple(
-        Layer(step, begin.cycles - timed[0].cycles, end.cycles - begin.cycles, _stalled(begin.stalls, end.stalls))
-        for step, (begin, end) in zip(firmware.steps, pairwise(timed[1:]), strict=True)
+        Layer(step, begin.cycles - marks[0].cycles, end.cycles - begin.cycles, _stalled(begin.stalls, end.stalls))
+        for step, (begin, end) in zip(firmware.steps, pairwise(watch.last[1:]), strict=True)
     )
 
 

@@ -18,6 +18,7 @@ from common.errors import UserError
 from common.oracle import StreamOracle
 from generator.build import build
 from harness import Options, run_bench
+from harness.profile import profile_run
 from harness.wakeword.device import StreamDevice
 from harness.wakeword.sound import load_sound
 from models.untrained import default_model
@@ -76,6 +77,16 @@ def test_frames_are_those_of_the_host(
         assert heard["input"] == "i2s" and not any("I2S" in text for text in heard["reservations"])
         assert heard["activations"] == section["activations"]
         assert abs(heard["cycles"] - section["cycles"]) < section["cycles"] / 100
+
+
+def test_profile_of_a_frame(firmware: Firmware, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(firmware), "folder", property(lambda self: self.benchmark.model.parent))
+    profile = profile_run(firmware, BOARD)
+    assert [layer.step.name for layer in profile.layers[:3]] == ["FRAME", "RFFT", "LOG_MEL"]
+    assert 0 <= profile.cycles - sum(layer.cycles for layer in profile.layers) < profile.cycles / 100
+    assert profile.cycles <= MOST_CYCLES
+    assert profile.microjoules is not None and profile.microjoules > 0
+    assert abs(sum(profile.functions.values()) - profile.cycles) < profile.cycles / 20
 
 
 def test_i2s_needs_the_input_and_the_virtual_board(firmware: Firmware) -> None:
