@@ -97,6 +97,35 @@ static void row_of_block(const DepthwiseConv2dS8 *layer, const int32_t *block, c
     }
 }
 
+static inline int8_t rescaled_by_offset(const int32_t *record, int32_t sum, int32_t low, int32_t high) {
+    return clamp_s8(requantize_by_offset(sum, record[4], record[8], record[12]), low, high);
+}
+
+// All channels of one output of a filter of one column, whose window at `input` lies on the input as a whole.
+static void pixel_of_column(const DepthwiseConv2dS8 *layer, const int8_t *input, int8_t *output) {
+    const int32_t channels = layer->channels, taps = layer->filter_h,
+                  row = layer->dilation_h * layer->input_w * channels;
+    const int32_t by_offset = layer->by_offset, low = layer->activation_min, high = layer->activation_max;
+    const int32_t *block = layer->blocks;
+    for (int32_t channel = 0; channel < channels; channel += DEPTHWISE_CHANNELS) {
+        Sums sums = {block[0], block[1], block[2], block[3]};
+        const int32_t *weights = block + DEPTHWISE_RECORDS;
+        const int8_t *at = input + channel;
+        for (int32_t y = 0; y < taps; y++, at += row, weights += 2) {
+            add_tap(&sums, read_word(at), weights);
+        }
+        if (by_offset && channels - channel >= DEPTHWISE_CHANNELS) {
+            output[channel] = rescaled_by_offset(block, sums.channel0, low, high);
+            output[channel + 1] = rescaled_by_offset(block + 1, sums.channel1, low, high);
+            output[channel + 2] = rescaled_by_offset(block + 2, sums.channel2, low, high);
+            output[channel + 3] = rescaled_by_offset(block + 3, sums.channel3, low, high);
+        } else {
+            store(layer, block, sums, output + channel, channels - channel);
+        }
+        block = weights;
+    }
+}
+
 void depthwise_conv_2d_s8(const DepthwiseConv2dS8 *layer, const int8_t *input, int8_t *output) {
     const int32_t channels = layer->channels;
     const int32_t words = DEPTHWISE_RECORDS + 2 * layer->filter_h * layer->filter_w;
@@ -104,6 +133,14 @@ void depthwise_conv_2d_s8(const DepthwiseConv2dS8 *layer, const int8_t *input, i
         for (int32_t y = 0; y < layer->output_h; y++, output += layer->output_w * channels) {
             const int32_t *block = layer->blocks;
             int32_t top = y * layer->stride_h - layer->pad_top;
+            int32_t rows_inside = top >= 0 && top + (layer->filter_h - 1) * layer->dilation_h < layer->input_h;
+            if (layer->filter_w == 1 && rows_inside) {
+                for (int32_t x = 0; x < layer->output_w; x++) {
+                    const int32_t pixel = top * layer->input_w + x * layer->stride_w;
+                    pixel_of_column(layer, input + pixel * channels, output + x * channels);
+                }
+                continue;
+            }
             for (int32_t channel = 0; channel < channels; channel += DEPTHWISE_CHANNELS, block += words) {
                 row_of_block(layer, block, input + channel, output + channel, top, channel);
             }

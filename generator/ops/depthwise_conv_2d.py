@@ -70,11 +70,24 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
     window = window_of(operator, *layer.input.shape[1:3], *layer.weights.shape[1:3])
     activation = operator.options.get("activation", 0)
     tuning = tuning_of(operator)
-    if tuning.kernel in (None, SMALL) and (small := _lower_small_filters(in_groups, window, activation, tuning.band)):
-        return small
+    if tuning.kernel == SMALL or (tuning.kernel is None and not _is_column(in_groups, window)):
+        small = _lower_small_filters(in_groups, window, activation, tuning.band)
+        if small is not None:
+            return small
     if channels == 1:
         return conv_2d.lower_layer(in_groups, operator)
     return _lower_any_filters(in_groups, window, activation)
+
+
+def _is_column(layer: Linear, window: Window) -> bool:
+    """Whether the layer is a filter of one column for one output, as of one step of a signal.
+
+    Kernel `ANY` has a way of its own for that.
+    """
+    _, height, _, channels = layer.input.shape
+    reach = (window.filter_h - 1) * window.dilation_h + 1
+    one = window.filter_w == window.output_w == window.output_h == 1
+    return one and channels > 1 and window.pad_top == 0 and reach <= height
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """DEPTHWISE_CONV_2D against TensorFlow Lite Micro."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +132,22 @@ def small_cases(draw: st.DrawFn) -> Case:
 @given(case=small_cases(), low=st.booleans())
 def test_small_filters(case: Case, low: bool) -> None:
     model = case.model(output={"zero_points": [-128]}) if low else case.model()
-    assert lower(parse_graph(model, "m")).steps[0].kernel == "depthwise_conv_2d_s8_3x3"
+    column = case.filter[1] == 1 and case.output[1:3] == (1, 1)
+    assert column or lower(parse_graph(model, "m")).steps[0].kernel == "depthwise_conv_2d_s8_3x3"
     assert_equals_oracle(model, case.inputs())
+
+
+@given(case=small_cases(), taps=st.integers(1, 9), dilation=st.integers(1, 2), more=st.integers(0, 4))
+def test_columns(case: Case, taps: int, dilation: int, more: int) -> None:
+    """Filters of one column; of several outputs, too. The one output of a step of a signal has its own rule."""
+    batches, _, width, channels = case.input
+    height = (taps - 1) * dilation + 1 + more
+    shape = (batches, height, width if more else 1, channels + 1)
+    column = replace(case, input=shape, filter=(taps, 1), dilation=(dilation, 1), padding=VALID)
+    model = column.model()
+    if column.output[1:3] == (1, 1):
+        assert lower(parse_graph(model, "m")).steps[0].kernel == "depthwise_conv_2d_s8"
+    assert_equals_oracle(model, column.inputs())
 
 
 @given(case=cases())
