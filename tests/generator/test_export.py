@@ -13,6 +13,7 @@ from common.benchmark import load_benchmark
 from common.errors import UserError
 from common.oracle import Oracle
 from common.owned_tree import write_tree
+from common.paths import FIRMWARE
 from generator.compile import compile_model
 from generator.export import c_decimal, export_model, render_export
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
@@ -127,6 +128,20 @@ def test_every_core_links_without_a_c_library(tmp_path: Path, core: str) -> None
     symbols = subprocess.run(["arm-none-eabi-nm", program], check=True, capture_output=True, text=True).stdout
     assert (" T fully_connected_s8_paired_eights" in symbols) == (core in ("m4", "m7", "m33"))
     assert "malloc" not in symbols
+
+
+@needs_arm
+@pytest.mark.slow
+@pytest.mark.parametrize("core", CORES)
+def test_every_kernel_compiles_for_every_core(tmp_path: Path, core: str) -> None:
+    """Assembly is empty where the core lacks its instructions; the C beside it is there on all."""
+    kernels = sorted(str(path) for path in (FIRMWARE / "kernels").glob("*.[cS]"))
+    command = [ARM, "-c", *CORES[core], "-mthumb", *WARNINGS, f"-I{FIRMWARE}", *kernels]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    sizes = subprocess.run(
+        ["arm-none-eabi-size", *sorted(tmp_path.glob("*_m4.o"))], check=True, capture_output=True, text=True
+    ).stdout.splitlines()[1:]
+    assert sizes and all((int(line.split()[0]) > 0) == (core in ("m4", "m7", "m33")) for line in sizes)
 
 
 @needs_arm
