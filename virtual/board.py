@@ -47,7 +47,6 @@ FAULTS = {
 FAULT_HANDLERS = frozenset({NMI, HARD_FAULT, MEMORY_FAULT, BUS_FAULT, USAGE_FAULT})
 NEVER_EXECUTED = (range(0x4000_0000, 0x6000_0000), range(0xA000_0000, 0x1_0000_0000))  # Arm DDI0403, B3.1
 COUNTED = {
-    "code_reads": Field.CODE_FETCHES,
     "code_misses": Field.CODE_MISSES,
     "code_cycles": Field.CODE_STALLS,
     "data_reads": Field.DATA_FETCHES,
@@ -616,4 +615,5 @@ class VirtualBoard:
         ``flash_cycles`` adds up. ``prefetch_wait_cycles``: of ``data_cycles``, waiting for a prefetch to end.
         """
         counts = {name: self._engine.state[field] for name, field in COUNTED.items()}
+        counts["code_reads"] = self._engine.state[Field.CLOCK] - counts["data_reads"]
         return {**counts, "flash_cycles": counts["code_cycles"] + counts["data_cycles"]}

@@ -16,7 +16,7 @@ from virtual.engine.memory import call_runtime
 from virtual.timing.blocks import BlockCost, block_cost, decode
 from virtual.timing.costs import Costs
 from virtual.timing.instruction import BRANCHES, Instruction, Op
-from virtual.timing.state import OWNED, R0, SITE_CYCLES, SITE_INSTRUCTIONS, Field, Leave
+from virtual.timing.state import LINE_SHIFT, LINE_SLOT, OWNED, R0, SITE_CYCLES, SITE_INSTRUCTIONS, Field, Leave
 
 PAGE = 1024  # a block ends at the next multiple, as in the model the costs were fitted with
 LONGEST_BLOCK = 512  # instructions
@@ -406,8 +406,11 @@ class RegionTranslator:
                 self._fetch_unit(unit, cycles)
 
     def _fetch_unit(self, unit: int, cycles: int) -> None:
-        function = self.e.op(f"inttoptr i64 {self.e.load_field(Field.ON_FETCH)} to ptr")
-        self.e.line(f"call void {function}(ptr %state, i64 {unit}, i64 {cycles})")
+        e = self.e
+        per_line = LINE_SHIFT - self._settings.unit_shift
+        place, bit = LINE_SLOT + (unit >> per_line), 1 << (unit & ((1 << per_line) - 1))
+        function = e.op(f"inttoptr i64 {e.load_field(Field.ON_FETCH)} to ptr")
+        e.line(f"call void {function}(ptr %state, i64 {unit}, i64 {place}, i64 {bit}, i64 {cycles})")
 
     def _site(self, block: Block, index: int) -> int:
         """Of an instruction by position; behind the last one: of the block's end."""

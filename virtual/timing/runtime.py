@@ -31,7 +31,7 @@ PREFETCH_NEXT = Field.PREFETCH_NEXT
 PREFETCH_SINCE = Field.PREFETCH_SINCE
 FLASH_FREE = Field.FLASH_FREE
 CLOCK = Field.CLOCK
-CODE_FETCHES, CODE_MISSES, CODE_STALLS = Field.CODE_FETCHES, Field.CODE_MISSES, Field.CODE_STALLS
+CODE_MISSES, CODE_STALLS = Field.CODE_MISSES, Field.CODE_STALLS
 DATA_FETCHES, DATA_MISSES, DATA_STALLS = Field.DATA_FETCHES, Field.DATA_MISSES, Field.DATA_STALLS
 PREFETCH_WAITS = Field.PREFETCH_WAITS
 UNALIGNED = Field.UNALIGNED
@@ -81,11 +81,12 @@ def victim(s, cache, lines):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def start_prefetch(s, now):  # type: ignore[no-untyped-def]
     """Let the prefetch that has been asked for begin, if the flash has been free for it before ``now``."""
-    begin = max(s[PREFETCH_SINCE], s[FLASH_FREE])
-    if s[PREFETCH_NEXT] >= 0 and begin < now:
-        s[PREFETCH_UNIT] = s[PREFETCH_NEXT]
-        s[PREFETCH_NEXT] = -1
-        s[FLASH_FREE] = s[PREFETCH_READY] = begin + s[WAIT_STATES] + 1
+    if s[PREFETCH_NEXT] >= 0:
+        begin = max(s[PREFETCH_SINCE], s[FLASH_FREE])
+        if begin < now:
+            s[PREFETCH_UNIT] = s[PREFETCH_NEXT]
+            s[PREFETCH_NEXT] = -1
+            s[FLASH_FREE] = s[PREFETCH_READY] = begin + s[WAIT_STATES] + 1
 
 
 @njit(cache=True)
@@ -108,16 +109,16 @@ def read_code(s, unit, now):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def keep_code(s, line, bit):  # type: ignore[no-untyped-def]
+def keep_code(s, place, bit):  # type: ignore[no-untyped-def]
     """Put a unit into the instruction cache, in place of the least recently used line if need be."""
-    word = s[LINE_SLOT + line]
+    word = s[place]
     if word == 0:
         word = victim(s, ICACHE, ICACHE_LINES)
         if s[word] >= 0:
             s[LINE_SLOT + s[word]] = 0
-        s[word] = line
+        s[word] = place - LINE_SLOT
         s[word + 1] = 0
-        s[LINE_SLOT + line] = word
+        s[place] = word
     s[word + 1] |= bit
     s[word + 2] = s[CLOCK]
 
@@ -125,23 +126,21 @@ def keep_code(s, line, bit):  # type: ignore[no-untyped-def]
 STATE = types.CPointer(types.int64)
 
 
-@cfunc(types.void(STATE, types.int64, types.int64), cache=True)
-def on_fetch(memory, unit, cycles):  # type: ignore[no-untyped-def]
+@cfunc(types.void(STATE, types.int64, types.int64, types.int64, types.int64), cache=True)
+def on_fetch(memory, unit, place, bit, cycles):  # type: ignore[no-untyped-def]
     """Fetch a unit of code other than the present one, ``cycles`` after its block began.
 
-    Units and lines are numbered from the start of flash. With prefetch on, the next unit is asked for at each of them,
-    whether or not the cache holds that already.
+    Units count from the start of flash; ``place`` is the word of its line in LINE_SLOT, ``bit`` its bit in that line.
+    With prefetch on, the next unit is asked for at each of them, whether or not the cache holds that already.
     """
     s = carray(memory, (TOTAL,))
     s[LAST_CODE_UNIT] = unit
-    s[CODE_FETCHES] += 1
     s[CLOCK] += 1
-    per_line = LINE_SHIFT - s[UNIT_SHIFT]
-    line = unit >> per_line
-    bit = 1 << (unit & ((1 << per_line) - 1))
-    slot = s[LINE_SLOT + line]
+    slot = s[place]
+    prefetch = s[PREFETCH_ON] != 0
     now = s[CYCLES] + cycles
-    start_prefetch(s, now)
+    if prefetch:
+        start_prefetch(s, now)
     if slot != 0 and s[slot + 1] & bit != 0 and s[ICACHE_ON] != 0:
         s[slot + 2] = s[CLOCK]
     else:
@@ -151,8 +150,8 @@ def on_fetch(memory, unit, cycles):  # type: ignore[no-untyped-def]
         s[CYCLES] += stall
         now += stall
         if s[ICACHE_ON] != 0:
-            keep_code(s, line, bit)
-    if s[PREFETCH_ON] != 0 and unit + 1 != s[PREFETCH_UNIT]:
+            keep_code(s, place, bit)
+    if prefetch and unit + 1 != s[PREFETCH_UNIT]:
         s[PREFETCH_NEXT] = unit + 1
         s[PREFETCH_SINCE] = now
 

@@ -51,10 +51,9 @@ class Field:
     PREFETCH_NEXT = _next()  # the unit that is to be read as soon as the flash is free, or -1
     PREFETCH_SINCE = _next()  # the cycle in which that was asked for
     FLASH_FREE = _next()  # the cycle in which the latest read of the flash array ends
-    CLOCK = _next()  # of the caches' least-recently-used order
+    CLOCK = _next()  # of the caches' least-recently-used order: counts changes from one unit of flash to another
     # counts
-    CODE_FETCHES = _next()  # changes from one unit of code in flash to another
-    CODE_MISSES = _next()  # of them, those that the instruction cache does not answer
+    CODE_MISSES = _next()  # changes from one unit of code in flash to another that the cache does not answer
     CODE_STALLS = _next()  # cycles they waited
     DATA_FETCHES = _next()  # changes from one unit of data in flash to another
     DATA_MISSES = _next()
@@ -143,7 +142,7 @@ class Access(enum.IntFlag):
 
 
 COUNTERS = (
-    Field.CODE_FETCHES,
+    Field.CLOCK,
     Field.CODE_MISSES,
     Field.CODE_STALLS,
     Field.DATA_FETCHES,
