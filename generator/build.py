@@ -70,6 +70,8 @@ def build(
     if runtime == AOT:
         tuning = load_tuning(board.name, info.sha256, optimize) if tuning is None else tuning
         board = with_flash(board, tuning, optimize)
+    else:
+        tuning = Tuning()
     request = Request(
         board,
         benchmark,

@@ -14,7 +14,7 @@ from generator.placement import place
 from generator.plan_report import plan_summary
 from generator.render import render_project
 from generator.straight import with_straight
-from generator.tuning import Tuning, load_tuning
+from generator.tuning import Tuning
 
 Report = Callable[[str], None]
 
@@ -31,7 +31,7 @@ class Request:
     dead_channels: bool
     optimize: str
     ram_budget: int | None
-    tuning: Tuning | None
+    tuning: Tuning
     platform: str
 
 
@@ -54,16 +54,14 @@ class Contents:
 
 def compiled_contents(request: Request) -> Contents:
     """The model compiled ahead of time. Raises UserError where that cannot be done."""
-    board, benchmark, tuning = request.board, request.benchmark, request.tuning
-    if tuning is None:
-        tuning = load_tuning(board.name, request.info.sha256, request.optimize)
+    board, benchmark = request.board, request.benchmark
     compiled = compile_model(
         request.content,
         str(request.model),
         dead_channels=request.dead_channels,
         compact=request.optimize == "memory",
         wide_bytes=min(MOST_BYTES, board.flash.size // 2),
-        tuning=tuning,
+        tuning=request.tuning,
         streaming=benchmark.streaming,
         front_end=benchmark.front_end,
     )

@@ -77,7 +77,7 @@ def with_flash(board: Board, tuning: Tuning, objective: str) -> Board:
 
 
 def prefetch_by_rule(board: Board, objective: str) -> bool:
-    """Off where weights are read from flash beside code: each waits for the reads ahead of it (docs/boards.md)."""
+    """Off where weights are read from flash beside code: they wait for the reads ahead of the code (docs/boards.md)."""
     return board.clock.prefetch and objective != "memory"
 
 
