@@ -32,7 +32,7 @@ QUIET = 50_000  # cycles without event that such a look needs
 LONGEST_HANDLER = 10_000_000  # cycles that exceptions may take before a single step
 BKPT_SIZE = 2
 TIME = Exit.TIME
-WFE, WFI, SEV = b"\x20\xbf", b"\x30\xbf", b"\x40\xbf"
+WFE, WFI = b"\x20\xbf", b"\x30\xbf"
 FAULTS = {
     Exit.BREAKPOINT: Fault.BREAKPOINT,
     Exit.UNDEFINED: Fault.UNDEFINED,
@@ -380,8 +380,8 @@ class VirtualBoard:
 
     def _fall_asleep(self, pc: int) -> None:
         """WFI sleeps; WFE only when no event was left since the last one."""
-        before, last = self._engine.read_memory(pc - 4, 2), self._engine.read_memory(pc - 2, 2)
-        if last == WFE and (self._core.event or before == SEV):
+        last = self._engine.read_memory(pc - 2, 2)
+        if last == WFE and self._core.event:
             self._core.event = False
         elif last in (WFE, WFI):  # else it was YIELD
             self._core.asleep, self._core.waits_for_event = True, last == WFE

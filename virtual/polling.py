@@ -1,8 +1,8 @@
 """Recognises code that waits: loops that provably repeat until something outside the core happens.
 
-A loop is skipped only when all of the core's registers are the same as one turn before, nothing was stored in between
-and the turn took the same time twice; then every further turn is the same until the next event. Skipping whole turns
-therefore changes no cycle count.
+A loop is skipped only when all of the core's registers and the flash's reads under way are the same as one turn or
+some turns before, nothing was stored in between and that took the same time twice; then everything repeats until the
+next event. Skipping whole repetitions therefore changes no cycle count.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from virtual.timebase import Timebase
 from virtual.timing.state import NEVER, Field
 
 RECENT = 10_000_000  # cycles
+MOST_TURNS = 16  # of a loop that reads a register, after which everything is the same again
 TURNS = 64  # blocks that a loop without peripheral accesses may have
 
 
@@ -41,7 +42,8 @@ class PollDetector:
         self.accesses += 1
         self._last: tuple[int, int, int] | None = None
         self._registers: tuple[int, ...] = ()
-        self._cycle = self._instructions = self._period = 0
+        self._cycle = self._instructions = self._period = self._turns = 0  # turns since ``_registers`` were looked at
+        self._horizon = 1  # after so many of them others are
 
     def observe(self, address: int, value: int) -> None:
         """A register that only events change was read."""
@@ -50,19 +52,25 @@ class PollDetector:
         key = (engine.access_pc, address, value)
         quiet = not engine.take_stored()
         now, instructions = engine.now, engine.instructions
-        period, turn = now - self._cycle, instructions - self._instructions
         if key != self._last or not quiet:
             self.forget()
             self._last = key
-        else:
-            registers = engine.registers()
-            if registers == self._registers and period == self._period > 0:
+        registers = engine.registers()
+        self._turns += 1
+        if registers == self._registers:
+            period, turn = now - self._cycle, instructions - self._instructions
+            if period == self._period:
                 self._note(engine.access_pc, address)
                 now += self._skip(now, period, turn)
                 self._seen = now
                 instructions = engine.instructions
-            self._registers, self._period = registers, period
-        self._cycle, self._instructions = now, instructions
+            self._period = period
+        elif self._turns >= self._horizon:
+            self._horizon = min(2 * self._horizon, MOST_TURNS)
+            self._registers, self._period = registers, 0
+        else:
+            return
+        self._cycle, self._instructions, self._turns = now, instructions, 0
 
     def _skip(self, now: int, period: int, turn: int) -> int:
         """Advance by whole turns that end before the next event; returns the cycles."""
@@ -72,7 +80,7 @@ class PollDetector:
             self._engine.stop_no_later_than(0)
             return 0
         turns = max(0, (min(event, self.limit) - now - 1) // period)
-        self._engine.advance(turns * period, turns * turn)
+        self._engine.skip(turns * period, turns * turn)
         return turns * period
 
     @property

@@ -76,7 +76,7 @@ class CortexM:
         self._forbidden: tuple[Span, ...] = ()
         self._protects_faults = False
         self._attend = attend
-        engine.exception_ready = self.can_take
+        engine.on_exceptions(self.can_take, self.send_event)
 
     def reset(self, vector_table: int) -> None:
         """Load SP and PC from the vector table.
