@@ -11,7 +11,7 @@
 
 #define CHANNELS 2u
 #define HALF_SAMPLES (CHANNELS * DETECTOR_SAMPLES)
-#define MOST_FRAMES 64000u // whose scores are kept: 34 minutes
+#define MOST_FRAMES 40000u // whose scores are kept: 21 minutes; the longest official recording takes 20
 #define SCORES_PER_LINE 16u
 
 static int16_t sound[2u * HALF_SAMPLES];
