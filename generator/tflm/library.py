@@ -2,16 +2,19 @@
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import write_atomic
 from generator import platformio
 
 HEADER = "tensorflow/lite/micro/micro_interpreter.h"
 CMSIS_NN = "tensorflow/lite/micro/kernels/cmsis_nn"
 MAKEFILE = "tensorflow/lite/micro/tools/make/Makefile"
 MANIFESTS = ("library.json", "library.properties")
+INSTALLED = "tflm-lib.txt"  # what was fetched for a project
 WRAPPER = "tflm"  # folder of the manifest that makes a tree a library
 # Include paths of a tree, as upstream's own makefiles have them (tflite-micro, tools/make).
 TREE_INCLUDES = (
@@ -88,14 +91,17 @@ def _folder(folder: Path, project: Path) -> Library:
 
 
 def _package(name: str, project: Path, board: str, platform: str) -> Library:
-    storage = project / ".pio" / "libdeps" / board
-    if (root := _root(storage)) is None:
+    storage, installed = project / ".pio" / "libdeps" / board, project / INSTALLED
+    root = _root(storage)
+    if root is None or not installed.is_file() or installed.read_text() != name:
+        shutil.rmtree(storage, ignore_errors=True)
         try:
             platformio.install_library(name, storage, project, platform=platform)
         except platformio.RunError as error:
             raise UserError(
                 f"PlatformIO cannot get the library {name}: {error}\ncheck the name and the network, or take {HOW}"
             ) from error
+        write_atomic(installed, name)
         root = _root(storage)
     if root is None:
         raise UserError(f"the library {name} is not TensorFlow Lite Micro: there is no {HEADER} below {storage}; {HOW}")

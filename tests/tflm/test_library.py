@@ -146,6 +146,22 @@ def test_a_package_that_cannot_be_had_is_one_message(tmp_path: Path, monkeypatch
         find("a/b@1.2.3", tmp_path)
 
 
+def test_a_package_is_fetched_once_and_another_one_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+
+    def install(name: str, storage: Path, *_: object, **__: object) -> None:
+        fetched.append(name)
+        assert not storage.exists()
+        make_library(storage / "tflm", "library.json", HEADER)
+
+    monkeypatch.setattr(platformio, "install_library", install)
+    names = ["a/b@1.2.3", "a/b@1.2.3", "a/b@1.2.4"]
+    assert [find(name, tmp_path).dependency for name in names] == names
+    assert fetched == ["a/b@1.2.3", "a/b@1.2.4"]
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="no git")
 def test_platformio_fetches_a_pinned_repository(tmp_path: Path) -> None:
     source = tmp_path / "source"
