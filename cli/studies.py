@@ -91,7 +91,7 @@ def tune(
     optimize: str | None = None,
     dask: str | None = None,
 ) -> None:
-    """Measure kernels and block sizes operator by operator on the virtual board and keep the fastest in tuning/."""
+    """Measure kernels, block sizes and the flash's prefetch on the virtual board and keep the fastest in tuning/."""
     from common.board import load_board
     from studies.tune import run_tune
 
