@@ -3,7 +3,8 @@
 from virtual.held_signals import HeldSignals
 
 with HeldSignals():  # the first import compiles the timing hooks, and numba does not survive Ctrl-C in that
-    from virtual.board import StopReason, VirtualBoard
+    from virtual.board import VirtualBoard
+    from virtual.execution import StopReason
     from virtual.serial_port import VirtualSerial
     from virtual.server import BoardServer, served
 

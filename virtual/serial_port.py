@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from common.errors import UserError
-from virtual.board import StopReason, VirtualBoard
+from virtual.board import VirtualBoard
+from virtual.execution import StopReason
 from virtual.soc.serial import decode_line
 
 SLICE_SECONDS = 0.001  # virtual time that looking at ``in_waiting`` may take

@@ -4,7 +4,8 @@ import enum
 from collections.abc import Callable
 
 from common.errors import UserError
-from virtual.board import SYSTEM_MEMORY, SYSTEM_MEMORY_SIZE, StopReason, VirtualBoard
+from virtual.board import SYSTEM_MEMORY, SYSTEM_MEMORY_SIZE, VirtualBoard
+from virtual.execution import StopReason
 from virtual.gdb.crc import crc32
 from virtual.gdb.description import CORE, REGISTERS, memory_map_xml, target_xml
 from virtual.gdb.packets import PACKET_BYTES, Packet, PacketReader, Sign, escape, frame, unescape

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from common.errors import UserError
 from common.running import HOST
-from virtual.board import StopReason, VirtualBoard
+from virtual.board import VirtualBoard
+from virtual.execution import StopReason
 from virtual.gdb import GdbStub
 from virtual.server.control import Control, LineReader
 from virtual.server.pace import Pace
