@@ -36,7 +36,8 @@ def with_front_end(program: Program) -> Program:
     """
     (source,) = program.inputs
     if program.prime is None or source.dtype != "int8" or source.elements != BANDS or source.quantization is None:
-        raise UserError(f"the sound front end gives {BANDS} int8 features a frame, the model takes {source.elements}")
+        given = f"{source.elements} {source.dtype}"
+        raise UserError(f"the sound front end gives {BANDS} int8 features a frame, the model takes {given}")
     number = max(step.operator for step in program.steps) + 1
     frame: Parameters = {"hop": HOP, "length": LENGTH, "window": window()}
     bands = _bands(source.quantization.scale, source.quantization.zero_point)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from models.architectures.stage import features, stages
 from models.backend import keras
@@ -20,6 +21,8 @@ from models.samples import Floats, Samples, real
 
 GAIN = 0.5  # standard deviation of a channel's gain, as a logarithm
 MIXED = 0.5  # of the samples get a share of another one's features
+FLOOR = 1e-9  # added to probabilities before the logarithm
+SHIFTS = 200  # each by the difference of the shares
 MEASURED = 256  # samples that the features' variances are taken from
 
 
@@ -60,6 +63,26 @@ def apart(recipe: Recipe, network: Any, teacher: Any, samples: Samples) -> Apart
 def together(recipe: Recipe, network: Any, teacher: Any, samples: Samples) -> Together:
     """As `apart`."""
     return Together(recipe, _all(teacher), _all(network), *_scales(recipe, teacher, samples))
+
+
+def match_shares(network: Any, teacher: Any, inputs: Floats) -> None:
+    """Shift the biases of the last layer until each class is answered as often as by the teacher.
+
+    A pupil's answers are less sure than its teacher's, so that rare classes are answered too seldom.
+    """
+    wanted = _shares(teacher.predict(inputs, verbose=0))
+    logarithms = np.log(network.predict(inputs, verbose=0) + FLOOR)
+    shift = np.zeros(len(wanted))
+    for _ in range(SHIFTS):
+        shift += wanted - _shares(logarithms + shift)
+    last = network.layers[-1]
+    kernel, bias = last.get_weights()
+    last.set_weights([kernel, bias + shift.astype(np.float32)])
+
+
+def _shares(answers: Floats) -> NDArray[np.float64]:
+    """Of each class among the answers [n, classes]."""
+    return np.bincount(answers.argmax(axis=1), minlength=answers.shape[1]) / len(answers)
 
 
 def altered(random: Generator, batch: Floats) -> Floats:

@@ -18,7 +18,7 @@ from models.ad import data as machines
 from models.architectures import architecture, ds_cnn
 from models.backend import tensorflow
 from models.ic import data as cifar
-from models.imitation import apart, together
+from models.imitation import apart, match_shares, together
 from models.kws import data as speech
 from models.lessons import Answers, Lesson, Teacher
 from models.quantize import INT8, convert
@@ -95,6 +95,8 @@ def make(
         resume &= (out / CHECKPOINT).exists()
         lesson = together(chosen, network, example, corpus.training)
     history += train(run, network, corpus, lesson, report, resume=resume)
+    if chosen.apart:
+        match_shares(network, example, real(corpus.validation, bench))
     report("quantising")
     inputs = calibration(load_benchmark(bench), corpus.training)
     content = convert(network, inputs, INT8)

@@ -86,7 +86,7 @@ def test_a_reset_keeps_the_sample_before_the_window_alone(compiled: Compiled) ->
 def test_a_model_of_other_features_is_refused() -> None:
     writer = ModelWriter(1, steps=8, channels=10)
     writer.depthwise(3)
-    with pytest.raises(UserError, match="the sound front end gives 40 int8 features a frame, the model takes 10"):
+    with pytest.raises(UserError, match="the sound front end gives 40 int8 features a frame, the model takes 10 int8"):
         compile_model(writer.model(), "model", streaming=1, front_end="log_mel")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.architectures import architecture
 from models.architectures.stage import features, stage_end, stages
-from models.imitation import altered, apart, together
+from models.imitation import altered, apart, match_shares, together
 from models.lessons import Lesson
 from models.recipes import Recipe, steps
 from models.samples import Corpus, Samples
@@ -56,6 +56,20 @@ def test_a_network_comes_to_give_its_teachers_answers(tmp_path: Path, corpus: Co
     train(Run(RECIPE, tmp_path, 0, 30), pupil, corpus, taught, lambda _: None, resume=False)
     after = np.abs(pupil.predict_on_batch(inputs) - teacher.predict_on_batch(inputs)).mean()
     assert after < before / 2
+
+
+def test_answers_become_as_frequent_as_the_teachers(corpus: Corpus) -> None:
+    teacher, pupil = network(1), network(2)
+    kernel, bias = pupil.layers[-1].get_weights()
+    pupil.layers[-1].set_weights([kernel, bias + np.array([3, 0, 0])])
+    inputs = corpus.training.inputs
+
+    def counts(model: Any) -> Any:
+        return np.bincount(model.predict_on_batch(inputs).argmax(axis=1), minlength=3)
+
+    assert np.abs(counts(pupil) - counts(teacher)).max() > 30
+    match_shares(pupil, teacher, inputs)
+    assert np.abs(counts(pupil) - counts(teacher)).max() <= 2
 
 
 def test_half_of_a_batch_is_altered() -> None:
