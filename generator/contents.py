@@ -9,6 +9,7 @@ from common.benchmark import Benchmark
 from common.board import Board
 from generator.compile import compile_model
 from generator.fit import check_fit, check_ports
+from generator.long_turns import with_long_turns
 from generator.ops.winograd import MOST_BYTES
 from generator.placement import place
 from generator.plan_report import plan_summary
@@ -69,7 +70,7 @@ def compiled_contents(request: Request) -> Contents:
     check_ports(program, benchmark, request.model)
     needed = check_fit(program.constant_bytes, memory.arena_bytes, board, benchmark)
     placement = place(program, board, request.optimize, needed, request.ram_budget)
-    program = with_straight(program, placement.straight)
+    program = with_long_turns(with_straight(program, placement.straight), placement.long_turns)
 
     def files(folder: Path, energy: bool) -> dict[str, str]:
         return render_project(

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from common.board import Board, Memory
 from common.errors import UserError
+from generator.long_turns import CODE_BYTES as LONG_TURNS_BYTES
+from generator.long_turns import LongTurns, choose_long_turns
 from generator.program import Program
 from generator.straight import choose_straight, straight_bytes
 
 OBJECTIVES = ("latency", "balanced", "memory")
 BALANCED = 1.0  # cycles an inference must save for each byte of RAM that a constant or straight code takes
-CODE_BYTES = 24 * 1024  # of kernels, at most about
+LATENCY = 0.2  # the same for longer turns at the objective latency
+CODE_BYTES = 32 * 1024  # of kernels, at most about
 RESERVE = 1024  # bytes of RAM for what the C library and the command interpreter keep
 
 
@@ -18,7 +21,8 @@ RESERVE = 1024  # bytes of RAM for what the C library and the command interprete
 class Placement:
     """``code``: the RAM on the code bus that the kernels run from; None: they run from flash.
 
-    ``straight``: numbers of inputs for which there is straight code in that RAM, see `generator.straight`.
+    ``straight``, ``long_turns``: what there is longer code for in that RAM, see `generator.straight` and
+    `generator.long_turns`.
     ``data``: RAM of the stack, the arena and everything else, and of the constants named in ``beside_data``;
     ``constants``: RAM of the other constants named in ``in_ram``, which names all that are copied.
     """
@@ -29,6 +33,7 @@ class Placement:
     in_ram: frozenset[str]
     beside_data: frozenset[str] = frozenset()
     straight: frozenset[int] = frozenset()
+    long_turns: frozenset[LongTurns] = frozenset()
 
     @property
     def regions(self) -> tuple[Memory, ...]:
@@ -62,15 +67,18 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
         code, code_bytes = None, 0
     budget = board.ram_bytes if ram_budget is None else ram_budget - needed - code_bytes
     rooms = [data.size - needed] if constants == data else [constants.size, data.size - needed]
-    straight = frozenset[int]()
+    straight, long_turns = frozenset[int](), frozenset[LongTurns]()
     if code is not None:
-        straight = choose_straight(program, min(code.size - CODE_BYTES, budget), BALANCED)
-        budget -= sum(map(straight_bytes, straight))
+        room = min(code.size - CODE_BYTES, budget)
+        straight = choose_straight(program, room, BALANCED)
+        straight_size = sum(map(straight_bytes, straight))
+        long_turns = choose_long_turns(program, room - straight_size, LATENCY if objective == "latency" else BALANCED)
+        budget -= straight_size + LONG_TURNS_BYTES * len(long_turns)
     chosen = _chosen(program, board, objective, rooms, budget)
     address = None if code is None else code.code_address
     alias = None if code is None or address is None else Memory("ram_code", "ram", address, code.size)
     in_ram, beside_data = frozenset[str]().union(*chosen), frozenset[str]().union(*chosen[1:])
-    return Placement(alias, data, constants, in_ram, beside_data, straight)
+    return Placement(alias, data, constants, in_ram, beside_data, straight, long_turns)
 
 
 def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Memory]:

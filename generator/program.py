@@ -13,9 +13,10 @@ from generator.quantization import Rescale
 
 @dataclass(frozen=True)
 class Symbol:
-    """A function of the image that a field points to."""
+    """A function of the image that a field points to, and its C type."""
 
     name: str
+    type: str
 
 
 # A field of a kernel's parameter struct. Arrays and tuples of `Rescale` become constants of the image and the field

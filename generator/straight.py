@@ -55,7 +55,7 @@ def _with_block(step: Step, chosen: frozenset[int]) -> Step:
     inputs = straight_inputs(step)
     if inputs not in chosen:
         return step
-    return replace(step, parameters={**step.parameters, "block": Symbol(f"{PAIRED}_fixed_{inputs}")})
+    return replace(step, parameters={**step.parameters, "block": Symbol(f"{PAIRED}_fixed_{inputs}", "Conv2dS8Block")})
 
 
 def _blocks(step: Step) -> int:

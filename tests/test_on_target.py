@@ -4,6 +4,7 @@ The host's tests of the kernels run the C twins of that code; these run the mach
 """
 
 import io
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from generator import placement
 from generator.build import build
 from generator.choice import choose
 from generator.compile import compile_model
-from generator.ops import winograd
+from generator.ops import fully_connected, winograd
 from generator.straight import MOST_INPUTS, straight_inputs
 from harness.verify import verify_firmware
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
@@ -146,9 +147,11 @@ class Network:
         self.operators.append(OperatorSpec(name, [self.top], [output], 0, options))
         self.top, self.shape = output, shape
 
-    def fully_connected(self, units: int) -> None:
+    def fully_connected(self, units: int, per_channel: bool | None = None) -> None:
+        if per_channel is None:
+            per_channel = bool(self.rng.integers(3) == 0)
         depth = self.shape[-1] if len(self.shape) == 2 else int(np.prod(self.shape))
-        self.layer("FULLY_CONNECTED", (units, depth), 0, (1, units), per_channel=bool(self.rng.integers(3) == 0))
+        self.layer("FULLY_CONNECTED", (units, depth), 0, (1, units), per_channel=per_channel)
 
 
 STEPS = ("stride_h", "stride_w", "dilation_h", "dilation_w")
@@ -240,6 +243,26 @@ def test_straight_code(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (source,) = tmp_path.rglob("gen/straight_m4.S")
     lines = source.read_text().splitlines()
     assert {int(line.split()[1]) for line in lines if line.startswith("straight ")} == straight
+
+
+def connected_layers(seed: int) -> bytes:
+    """Fully connected layers with a multiplier each, all with and without a clamp at the zero point."""
+    network = Network(seed, (1, 8, 8, 2))
+    for units in (128, 128, 128, 256, 128, 384, 128, 128):
+        network.fully_connected(units, per_channel=False)
+    return build_model(network.tensors, network.operators, [0], [network.top])
+
+
+@pytest.mark.parametrize(("fixed", "kinds"), [(True, 4), (False, 2)])
+def test_long_turns(fixed: bool, kinds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All code for them, however little it saves; also where no constants for one shift are found."""
+    pytest.importorskip("tflite_micro")
+    if not fixed:
+        monkeypatch.setattr(fully_connected, "_shared_fixed_shift", lambda *_: None)
+    monkeypatch.setattr(placement, "LATENCY", 0.0)
+    verify(3, tmp_path, connected_layers)
+    (source,) = tmp_path.rglob("gen/long_turns_m4.S")
+    assert len(re.findall("^blocks ", source.read_text(), re.MULTILINE)) == kinds
 
 
 def tiled_layers(seed: int) -> bytes:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator
 from generator.ops import conv_2d
+from generator.ops.fixed_shift import SCALE_BITS, SHIFT, SIGNED_SHIFT, fixed_constants
 from generator.ops.linear import (
     Linear,
     bias_values,
@@ -22,6 +23,7 @@ from generator.ops.linear import (
 )
 from generator.ops.lowered import Lowered
 from generator.ops.packing import (
+    accumulator_range,
     can_pair,
     doubled_multiplier,
     packed_filters,
@@ -32,6 +34,7 @@ from generator.ops.packing import (
 from generator.ops.window import Window
 from generator.quantization import INT8_MAX, INT8_MIN, activation_range
 
+PAIRED = "fully_connected_s8_paired"
 EIGHT, FOUR = 8, 4  # units of a block of firmware/kernels/fully_connected_s8_paired.h
 SMALL_WORDS = 320  # FULLY_CONNECTED_SMALL_WORDS there
 UNITS_PER_BLOCK = 4  # FULLY_CONNECTED_UNITS in firmware/kernels/fully_connected_s8.h
@@ -206,19 +209,25 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
         return None
     records[:, 1] = doubled_multiplier(records[:, 1])
     shared = bool(np.all(records[:, 1:] == records[0, 1:]))
+    record = tuple(records[0, 1:].tolist())
+    fixed = _shared_fixed_shift(layer, weights, (minimum, maximum)) if shared else None
+    if fixed is not None:
+        correction, *constants = fixed
+        records[: units // EIGHT * EIGHT, 0] += correction
+        record = tuple(constants)
     words = padded_depth(depth) // 2
     small = words <= SMALL_WORDS
     return Lowered(
-        kernel="fully_connected_s8_paired_small" if small else "fully_connected_s8_paired",
-        header="kernels/fully_connected_s8_paired.h",
+        kernel=f"{PAIRED}_small" if small else PAIRED,
+        header=f"kernels/{PAIRED}.h",
         struct="FullyConnectedPaired",
         parameters={
             "blocks": pack_paired(weights, records, shared=shared),
             "words": words,
             "units": units,
             "shared": shared,
-            "record": tuple(records[0, 1:].tolist()),
-            "output_zero_point": output.zero_point,
+            "fixed_shift": fixed is not None,
+            "record": record,
             "activation_min": minimum,
             "activation_max": maximum,
         },
@@ -228,6 +237,21 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
         scratch_bytes=0 if small else 4 * words,
         lead={0: 0},
     )
+
+
+def _shared_fixed_shift(
+    layer: Linear, weights: NDArray[np.int8], limits: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """(correction of the bias, multiplier, offset, below) for all units, or None: of `requantize_fixed` where outputs
+    are clamped at their zero point, elsewhere of `requantize_fixed_signed`."""
+    assert layer.output.quantization is not None
+    zero_point, reach = layer.output.quantization.zero_point, accumulator_range(weights, folded_bias(layer))
+    bounds = limits[0] - zero_point, limits[1] - zero_point
+    signed = bounds[0] < 0
+    low, high = int(reach[:, 0].min()), int(reach[:, 1].max())
+    shift = SIGNED_SHIFT if signed else SHIFT
+    found = fixed_constants(low, high, rescales(layer)[0], bounds, zero_point, SCALE_BITS, shift)
+    return found if found is not None and signed == (found[3] > 0) else None
 
 
 def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32], *, shared: bool) -> NDArray[np.int32]:

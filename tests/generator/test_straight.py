@@ -56,7 +56,7 @@ def test_layers_without(layers: Program) -> None:
 
 def test_layers_name_their_code() -> None:
     changed = with_straight(program((64, 100, 64), (32, 100, 64)), frozenset([64]))
-    assert changed.symbols == (Symbol("conv_2d_s8_paired_fixed_64"),)
+    assert changed.symbols == (Symbol("conv_2d_s8_paired_fixed_64", "Conv2dS8Block"),)
     assert "block" not in changed.steps[1].parameters
 
 

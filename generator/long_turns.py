@@ -1,0 +1,75 @@
+"""Longer turns of the unrolled loop of the paired fully connected layer, where its inputs are whole ones.
+
+As straight code (`generator.straight`) they pay where kernels run from RAM: from flash they would not fit the
+instruction cache. The code is in firmware/kernels/fully_connected_s8_paired_m4.inc.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from generator.ops.fully_connected import EIGHT, PAIRED
+from generator.program import Program, Step, Symbol
+
+SHORT, LONG = 8, 64  # words of inputs in a turn
+TURN_CYCLES = 5  # beside the products
+CODE_BYTES = 4656  # at most
+
+
+@dataclass(frozen=True, order=True)
+class LongTurns:
+    """Code for the blocks of layers that share one rescaling: whether that is one of `generator.ops.fixed_shift`, and
+    of any sign. ``single``: for layers of a single turn."""
+
+    fixed: bool
+    signed: bool
+    single: bool
+
+    @property
+    def name(self) -> str:
+        rescaling = "signed" if self.signed else "fixed" if self.fixed else "shared"
+        return f"{PAIRED}_{rescaling}_{'single' if self.single else 'long'}"
+
+    @property
+    def words(self) -> int:
+        return LONG
+
+
+def choose_long_turns(program: Program, room: int, least: float) -> frozenset[LongTurns]:
+    """The code that saves ``least`` cycles of an inference for each of its bytes, if it fits ``room`` bytes: that which
+    saves most first."""
+    saved: Counter[LongTurns] = Counter()
+    for step in program.steps:
+        if (code := _code(step)) is not None:
+            words, units = step.parameters["words"], step.parameters["units"]
+            assert isinstance(words, int)
+            assert isinstance(units, int)
+            saved[code] += units // EIGHT * TURN_CYCLES * (words // SHORT - words // LONG)
+    paying = [
+        code for code in sorted(saved, key=lambda code: (-saved[code], code)) if saved[code] >= least * CODE_BYTES
+    ]
+    return frozenset(paying[: room // CODE_BYTES])
+
+
+def with_long_turns(program: Program, chosen: frozenset[LongTurns]) -> Program:
+    """The program whose layers call the code for them, if it was ``chosen``."""
+    return replace(program, steps=tuple(_with_code(step, chosen) for step in program.steps))
+
+
+def _with_code(step: Step, chosen: frozenset[LongTurns]) -> Step:
+    code = _code(step)
+    if code is None or code not in chosen:
+        return step
+    return replace(step, parameters={**step.parameters, "eights": Symbol(code.name, "FullyConnectedBlocks")})
+
+
+def _code(step: Step) -> LongTurns | None:
+    """None: there is no such code for the step."""
+    if not step.kernel.startswith(PAIRED) or not step.parameters["shared"]:
+        return None
+    words, record = step.parameters["words"], step.parameters["record"]
+    assert isinstance(words, int)
+    assert isinstance(record, tuple)
+    if words % LONG:
+        return None
+    fixed = bool(step.parameters["fixed_shift"])
+    return LongTurns(fixed, fixed and record[2] != 0, words == LONG)
