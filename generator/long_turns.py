@@ -7,27 +7,26 @@ instruction cache. The code is in firmware/kernels/fully_connected_s8_paired_m4.
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from generator.ops.fully_connected import EIGHT, PAIRED
+from generator.ops.fully_connected import CLAMPED, EIGHT, PAIRED, SHARED, SIGNED
 from generator.program import Program, Step, Symbol
 
 SHORT, LONG = 8, 64  # words of inputs in a turn
 TURN_CYCLES = 5  # beside the products
 CODE_BYTES = 4656  # at most
+NAMES = {SHARED: "shared", CLAMPED: "clamped", SIGNED: "signed"}
 
 
 @dataclass(frozen=True, order=True)
 class LongTurns:
-    """Code for the blocks of layers that share one rescaling: whether that is one of `generator.ops.fixed_shift`, and
-    of any sign. ``single``: for layers of a single turn."""
+    """Code for the blocks of layers whose units share one rescaling, FULLY_CONNECTED_SHARED and so on. ``single``: for
+    layers of a single turn."""
 
-    fixed: bool
-    signed: bool
+    rescaling: int
     single: bool
 
     @property
     def name(self) -> str:
-        rescaling = "signed" if self.signed else "fixed" if self.fixed else "shared"
-        return f"{PAIRED}_{rescaling}_{'single' if self.single else 'long'}"
+        return f"{PAIRED}_{NAMES[self.rescaling]}_{'single' if self.single else 'long'}"
 
     @property
     def words(self) -> int:
@@ -64,12 +63,9 @@ def _with_code(step: Step, chosen: frozenset[LongTurns]) -> Step:
 
 def _code(step: Step) -> LongTurns | None:
     """None: there is no such code for the step."""
-    if not step.kernel.startswith(PAIRED) or not step.parameters["shared"]:
+    if not step.kernel.startswith(PAIRED):
         return None
-    words, record = step.parameters["words"], step.parameters["record"]
+    words, rescaling = step.parameters["words"], step.parameters["rescaling"]
     assert isinstance(words, int)
-    assert isinstance(record, tuple)
-    if words % LONG:
-        return None
-    fixed = bool(step.parameters["fixed_shift"])
-    return LongTurns(fixed, fixed and record[2] != 0, words == LONG)
+    assert isinstance(rescaling, int)
+    return LongTurns(rescaling, words == LONG) if rescaling in NAMES and words % LONG == 0 else None

@@ -258,7 +258,7 @@ def test_long_turns(fixed: bool, kinds: int, tmp_path: Path, monkeypatch: pytest
     """All code for them, however little it saves; also where no constants for one shift are found."""
     pytest.importorskip("tflite_micro")
     if not fixed:
-        monkeypatch.setattr(fully_connected, "_shared_fixed_shift", lambda *_: None)
+        monkeypatch.setattr(fully_connected, "_shared_constants", lambda *_: None)
     monkeypatch.setattr(placement, "LATENCY", 0.0)
     verify(3, tmp_path, connected_layers)
     (source,) = tmp_path.rglob("gen/long_turns_m4.S")

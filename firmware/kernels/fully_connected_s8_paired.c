@@ -13,70 +13,74 @@
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 // fully_connected_s8_paired_m4.S. Only the last three use `record`.
 FullyConnectedBlocks fully_connected_s8_paired_eights, fully_connected_s8_paired_fours,
-    fully_connected_s8_paired_shared, fully_connected_s8_paired_fixed, fully_connected_s8_paired_signed;
+    fully_connected_s8_paired_shared, fully_connected_s8_paired_clamped, fully_connected_s8_paired_signed;
 #else
-static void blocks_of(int32_t units, const int32_t *block, const uint32_t *inputs, int8_t *output,
-                      const int8_t *output_end, int32_t words, const int32_t *shared, bool fixed_shift) {
-    const int32_t pairs = units / 2;
+// An output from 256 times its sum; of even units' that is a whole number.
+static int8_t rescaled(int32_t unit, int32_t sum256, const int32_t *record, int32_t rescaling) {
+    if (rescaling == FULLY_CONNECTED_CLAMPED) {
+        return unit & 1 ? requantize_fixed_fine(sum256, record[2])
+                        : requantize_fixed_whole(sum256 >> 8, record[0], record[1]);
+    }
+    if (rescaling == FULLY_CONNECTED_SIGNED) {
+        return requantize_fixed_signed(sum256, record[0], record[1], record[2]);
+    }
+    return saturate_s8(requantize_doubled(sum256 >> 7, record[0], record[1], record[2]));
+}
+
+static void blocks_of(int32_t units, int32_t rescaling, const int32_t *block, const uint32_t *inputs, int8_t *output,
+                      const int8_t *output_end, int32_t words, const int32_t *record) {
+    const int32_t pairs = units / 2, step = rescaling == FULLY_CONNECTED_APART ? RECORD : 0;
     for (; output != output_end; output += units) {
         const uint32_t *const weights = (const uint32_t *)block + units;
-        const int32_t *const records = block + units + words * pairs;
+        const int32_t *const records = step ? block + units + words * pairs : record;
         for (int32_t i = 0; i < units; i++) {
-            const int32_t pair = i / 2, *const record = shared ? shared : records + RECORD * i;
+            const int32_t pair = i / 2;
             int32_t high = block[2 * pair], low = block[2 * pair + 1];
             for (int32_t j = 0; j < words; j++) {
                 high = dual_multiply_add(weights[j * pairs + pair], inputs[j], high);
                 low = dual_multiply_add(even_bytes(weights[j * pairs + pair]), inputs[j], low);
             }
-            const int32_t sum = (int32_t)(i & 1 ? (uint32_t)high - (uint32_t)low : (uint32_t)low << 8); // 256 times it
-            if (!fixed_shift) {
-                output[i] = saturate_s8(requantize_doubled(sum >> 7, record[0], record[1], record[2]));
-            } else if (record[2] == 0) {
-                output[i] = requantize_fixed(sum, record[0], record[1]);
-            } else {
-                output[i] = requantize_fixed_signed(sum, record[0], record[1], record[2]);
-            }
+            const uint32_t sum256 = i & 1 ? (uint32_t)high - (uint32_t)low : (uint32_t)low << 8;
+            output[i] = rescaled(i, (int32_t)sum256, records + step * i, rescaling);
         }
-        block = records + (shared ? 0 : RECORD * units);
+        block += units + words * pairs + step * units;
     }
 }
 
 static void fully_connected_s8_paired_eights(const int32_t *block, const uint32_t *inputs, int8_t *output,
                                              const int8_t *output_end, int32_t words, const int32_t *record) {
-    (void)record;
-    blocks_of(EIGHT, block, inputs, output, output_end, words, NULL, false);
+    blocks_of(EIGHT, FULLY_CONNECTED_APART, block, inputs, output, output_end, words, record);
 }
 
 static void fully_connected_s8_paired_shared(const int32_t *block, const uint32_t *inputs, int8_t *output,
                                              const int8_t *output_end, int32_t words, const int32_t *record) {
-    blocks_of(EIGHT, block, inputs, output, output_end, words, record, false);
+    blocks_of(EIGHT, FULLY_CONNECTED_SHARED, block, inputs, output, output_end, words, record);
 }
 
-static void fully_connected_s8_paired_fixed(const int32_t *block, const uint32_t *inputs, int8_t *output,
-                                            const int8_t *output_end, int32_t words, const int32_t *record) {
-    blocks_of(EIGHT, block, inputs, output, output_end, words, record, true);
+static void fully_connected_s8_paired_clamped(const int32_t *block, const uint32_t *inputs, int8_t *output,
+                                              const int8_t *output_end, int32_t words, const int32_t *record) {
+    blocks_of(EIGHT, FULLY_CONNECTED_CLAMPED, block, inputs, output, output_end, words, record);
 }
 
-#define fully_connected_s8_paired_signed fully_connected_s8_paired_fixed
+static void fully_connected_s8_paired_signed(const int32_t *block, const uint32_t *inputs, int8_t *output,
+                                             const int8_t *output_end, int32_t words, const int32_t *record) {
+    blocks_of(EIGHT, FULLY_CONNECTED_SIGNED, block, inputs, output, output_end, words, record);
+}
 
 static void fully_connected_s8_paired_fours(const int32_t *block, const uint32_t *inputs, int8_t *output,
                                             const int8_t *output_end, int32_t words, const int32_t *record) {
-    (void)record;
-    blocks_of(FOUR, block, inputs, output, output_end, words, NULL, false);
+    blocks_of(FOUR, FULLY_CONNECTED_APART, block, inputs, output, output_end, words, record);
 }
 #endif
 
 static FullyConnectedBlocks *eights_of(const FullyConnectedPaired *layer) {
-    if (layer->eights != NULL) {
-        return layer->eights;
-    }
-    if (!layer->shared) {
-        return fully_connected_s8_paired_eights;
-    }
-    if (!layer->fixed_shift) {
-        return fully_connected_s8_paired_shared;
-    }
-    return layer->record[2] == 0 ? fully_connected_s8_paired_fixed : fully_connected_s8_paired_signed;
+    static FullyConnectedBlocks *const of_rescaling[] = {
+        [FULLY_CONNECTED_APART] = fully_connected_s8_paired_eights,
+        [FULLY_CONNECTED_SHARED] = fully_connected_s8_paired_shared,
+        [FULLY_CONNECTED_CLAMPED] = fully_connected_s8_paired_clamped,
+        [FULLY_CONNECTED_SIGNED] = fully_connected_s8_paired_signed,
+    };
+    return layer->eights != NULL ? layer->eights : of_rescaling[layer->rescaling];
 }
 
 static void expand_inputs(uint32_t *to, const int8_t *from, int32_t words) {
@@ -97,13 +101,13 @@ static void expand_inputs(uint32_t *to, const int8_t *from, int32_t words) {
 void fully_connected_s8_paired(const FullyConnectedPaired *layer, const int8_t *input, int8_t *output, void *scratch) {
     const int32_t words = layer->words, units = layer->units, in_eights = units / EIGHT * EIGHT;
     const int32_t low = layer->activation_min, high = layer->activation_max;
-    const bool shared = layer->shared;
+    const int32_t record = layer->rescaling == FULLY_CONNECTED_APART ? RECORD : 0;
     const int32_t *block = layer->blocks;
     uint32_t *const inputs = scratch;
     expand_inputs(inputs, input, words);
     if (in_eights > 0) {
         eights_of(layer)(block, inputs, output, output + in_eights, words, layer->record);
-        block += in_eights / EIGHT * (EIGHT + words * EIGHT / 2 + (shared ? 0 : RECORD * EIGHT));
+        block += in_eights / EIGHT * (EIGHT + words * EIGHT / 2 + record * EIGHT);
     }
     for (int32_t unit = in_eights; unit < units; unit += FOUR) {
         int8_t *to = output + (unit + FOUR > units ? units - FOUR : unit);

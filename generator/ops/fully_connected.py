@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator
 from generator.ops import conv_2d
-from generator.ops.fixed_shift import SCALE_BITS, SHIFT, SIGNED_SHIFT, fixed_constants
+from generator.ops.clamped_shift import fine_constants, steps_of, whole_constants
+from generator.ops.fixed_shift import SIGNED_SHIFT, fixed_constants
 from generator.ops.linear import (
     Linear,
     bias_values,
@@ -35,6 +36,8 @@ from generator.ops.window import Window
 from generator.quantization import INT8_MAX, INT8_MIN, activation_range
 
 PAIRED = "fully_connected_s8_paired"
+APART, SHARED, CLAMPED, SIGNED = range(4)  # FULLY_CONNECTED_APART and so on in its header
+SCALE_BITS = 8  # of its sums for SIGNED
 EIGHT, FOUR = 8, 4  # units of a block of firmware/kernels/fully_connected_s8_paired.h
 SMALL_WORDS = 320  # FULLY_CONNECTED_SMALL_WORDS there
 UNITS_PER_BLOCK = 4  # FULLY_CONNECTED_UNITS in firmware/kernels/fully_connected_s8.h
@@ -208,13 +211,9 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
     if not by_offset or not can_pair(weights, records):
         return None
     records[:, 1] = doubled_multiplier(records[:, 1])
-    shared = bool(np.all(records[:, 1:] == records[0, 1:]))
-    record = tuple(records[0, 1:].tolist())
-    fixed = _shared_fixed_shift(layer, weights, (minimum, maximum)) if shared else None
-    if fixed is not None:
-        correction, *constants = fixed
-        records[: units // EIGHT * EIGHT, 0] += correction
-        record = tuple(constants)
+    rescaling, raised, record = APART, (0, 0), tuple(records[0, 1:].tolist())
+    if np.all(records[:, 1:] == records[0, 1:]):
+        rescaling, raised, record = _shared_constants(layer, weights, (minimum, maximum)) or (SHARED, (0, 0), record)
     words = padded_depth(depth) // 2
     small = words <= SMALL_WORDS
     return Lowered(
@@ -222,11 +221,10 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
         header=f"kernels/{PAIRED}.h",
         struct="FullyConnectedPaired",
         parameters={
-            "blocks": pack_paired(weights, records, shared=shared),
+            "blocks": pack_paired(weights, records, apart=rescaling == APART, raised=raised),
             "words": words,
             "units": units,
-            "shared": shared,
-            "fixed_shift": fixed is not None,
+            "rescaling": rescaling,
             "record": record,
             "activation_min": minimum,
             "activation_max": maximum,
@@ -239,37 +237,50 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
     )
 
 
-def _shared_fixed_shift(
+def _shared_constants(
     layer: Linear, weights: NDArray[np.int8], limits: tuple[int, int]
-) -> tuple[int, int, int, int] | None:
-    """(correction of the bias, multiplier, offset, below) for all units, or None: of `requantize_fixed` where outputs
-    are clamped at their zero point, elsewhere of `requantize_fixed_signed`."""
+) -> tuple[int, tuple[int, int], tuple[int, int, int]] | None:
+    """(CLAMPED or SIGNED, by what the biases of even units are raised, and 256 times those of odd ones, the record) for
+    all units, or None where there are no such constants."""
     assert layer.output.quantization is not None
     zero_point, reach = layer.output.quantization.zero_point, accumulator_range(weights, folded_bias(layer))
+    low, high, factor = int(reach[:, 0].min()), int(reach[:, 1].max()), rescales(layer)[0]
     bounds = limits[0] - zero_point, limits[1] - zero_point
-    signed = bounds[0] < 0
-    low, high = int(reach[:, 0].min()), int(reach[:, 1].max())
-    shift = SIGNED_SHIFT if signed else SHIFT
-    found = fixed_constants(low, high, rescales(layer)[0], bounds, zero_point, SCALE_BITS, shift)
-    return found if found is not None and signed == (found[3] > 0) else None
+    if bounds[0] < 0:
+        found = fixed_constants(low, high, factor, bounds, zero_point, SCALE_BITS, SIGNED_SHIFT)
+        return None if found is None else (SIGNED, (found[0], found[0] << SCALE_BITS), found[1:])
+    steps = steps_of(low, high, factor, bounds, zero_point)
+    if steps is None:
+        return None
+    whole, fine = whole_constants(steps), fine_constants(steps)
+    return None if whole is None or fine is None else (CLAMPED, (whole[0], fine[0]), (*whole[1:], fine[1]))
 
 
-def pack_paired(weights: NDArray[np.int8], records: NDArray[np.int32], *, shared: bool) -> NDArray[np.int32]:
-    """Weights [units, depth], records [units, 4] -> blocks of fully_connected_s8_paired.h, flattened."""
+def pack_paired(
+    weights: NDArray[np.int8], records: NDArray[np.int32], *, apart: bool, raised: tuple[int, int] = (0, 0)
+) -> NDArray[np.int32]:
+    """Weights [units, depth], records [units, 4] -> blocks of fully_connected_s8_paired.h, flattened.
+
+    Of blocks of eight units: ``apart``: whether they hold records; ``raised``: by what the biases of even units are
+    greater, and 256 times those of odd ones.
+    """
     units = len(weights)
     in_eights = units // EIGHT * EIGHT
     eights = np.arange(in_eights).reshape(-1, EIGHT)
     fours = np.minimum(np.arange(in_eights, units, FOUR), units - FOUR)[:, None] + np.arange(FOUR)
-    blocks = [
-        *(_paired_block(weights[chosen], records[chosen], with_records=not shared) for chosen in eights),
-        *(_paired_block(weights[chosen], records[chosen], with_records=True) for chosen in fours),
-    ]
+    even, odd = raised
+    more = np.tile([even + odd, even], EIGHT // 2)
+    blocks = [_paired_block(weights[chosen], records[chosen], more, with_records=apart) for chosen in eights]
+    blocks += [_paired_block(weights[chosen], records[chosen], 0 * more[:FOUR], with_records=True) for chosen in fours]
     return np.concatenate(blocks).astype(np.int32)
 
 
-def _paired_block(weights: NDArray[np.int8], records: NDArray[np.int32], *, with_records: bool) -> NDArray[np.int32]:
+def _paired_block(
+    weights: NDArray[np.int8], records: NDArray[np.int32], more: NDArray[np.int64], *, with_records: bool
+) -> NDArray[np.int32]:
     tail = records[:, 1:].reshape(-1)[: None if with_records else 0]
-    return np.concatenate([paired_biases(records[:, 0]), paired_weights(weights), tail])
+    biases = (paired_biases(records[:, 0]) + more).astype(np.uint32).view(np.int32)
+    return np.concatenate([biases, paired_weights(weights), tail])
 
 
 def _lower_int8(layer: Linear, activation: int) -> Lowered:

@@ -10,19 +10,18 @@ import pytest
 from common.paths import FIRMWARE
 from common.templates import template_environment
 from generator.long_turns import CODE_BYTES, LONG, SHORT, TURN_CYCLES, LongTurns, choose_long_turns, with_long_turns
+from generator.ops.fully_connected import APART, CLAMPED, SHARED, SIGNED
 from generator.program import Buffer, Port, Program, Step, Symbol, Value
 
 ROOM = 1 << 20
-FIXED_SIGNED = [(False, False), (True, False), (True, True)]
-KINDS = [LongTurns(fixed, signed, single) for fixed, signed in FIXED_SIGNED for single in (False, True)]
+KINDS = [LongTurns(rescaling, single) for rescaling in (SHARED, CLAMPED, SIGNED) for single in (False, True)]
 
 
-def program(*layers: tuple[int, int], fixed_shift: bool = True, shared: bool = True, below: int = 0) -> Program:
+def program(*layers: tuple[int, int], rescaling: int = CLAMPED) -> Program:
     """A step for each (words, units)."""
     steps = []
     for index, (words, units) in enumerate(layers):
-        parameters: dict[str, Value] = {"words": words, "units": units, "shared": shared, "record": (1, 2, below)}
-        parameters["fixed_shift"] = fixed_shift
+        parameters: dict[str, Value] = {"words": words, "units": units, "rescaling": rescaling}
         kernel = "fully_connected_s8_paired"
         steps.append(Step(index, "X", kernel, f"kernels/{kernel}.h", "X", parameters, ("t0",), ("t0",)))
     port = Port("t0", "int8", (1,), None)
@@ -32,21 +31,21 @@ def program(*layers: tuple[int, int], fixed_shift: bool = True, shared: bool = T
 def test_what_saves_enough_for_its_bytes() -> None:
     saved = TURN_CYCLES * (LONG // SHORT - 1)  # by a block of eight units
     blocks = -(-CODE_BYTES // saved)
-    assert choose_long_turns(program((LONG, 8 * blocks)), ROOM, 1.0) == {LongTurns(True, False, True)}
+    assert choose_long_turns(program((LONG, 8 * blocks)), ROOM, 1.0) == {LongTurns(CLAMPED, True)}
     assert not choose_long_turns(program((LONG, 8 * blocks - 8)), ROOM, 1.0)
     assert choose_long_turns(program((LONG, 8)), CODE_BYTES, 0.0)
     assert not choose_long_turns(program((LONG, 8)), CODE_BYTES - 1, 0.0)
     several = program((LONG, 800), (3 * LONG, 800))
-    assert choose_long_turns(several, CODE_BYTES, 0.0) == {LongTurns(True, False, False)}, "most saved first"
+    assert choose_long_turns(several, CODE_BYTES, 0.0) == {LongTurns(CLAMPED, False)}, "most saved first"
 
 
 def test_layers_that_are_no_whole_turns_or_share_no_rescaling_have_none() -> None:
     assert not choose_long_turns(program((LONG - 2, 800)), ROOM, 0.0)
-    assert not choose_long_turns(program((LONG, 800), shared=False), ROOM, 0.0)
+    assert not choose_long_turns(program((LONG, 800), rescaling=APART), ROOM, 0.0)
 
 
 def test_layers_name_their_code() -> None:
-    layers = program((LONG, 800), (LONG + 2, 800), below=3)
+    layers = program((LONG, 800), (LONG + 2, 800), rescaling=SIGNED)
     changed = with_long_turns(layers, choose_long_turns(layers, ROOM, 0.0))
     assert changed.symbols == (Symbol("fully_connected_s8_paired_signed_single", "FullyConnectedBlocks"),)
     assert "eights" not in changed.steps[1].parameters
