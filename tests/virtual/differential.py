@@ -111,3 +111,8 @@ def check_program(engine: Engine, halfwords: list[int], machine: Machine, instru
 
 def accepted_by_unicorn(halfwords: list[int], machine: Machine) -> bool:
     return not run_unicorn(machine, 2 * len(halfwords), 1).failed
+
+
+def over_shifted(high: int, low: int) -> bool:
+    """VCVT between floating and 16-bit fixed point with a negative number of fraction bits: left open."""
+    return high & 0xFFBA == 0xEEBA and low & 0xC0 == 0x40 and ((low & 15) << 1 | low >> 5 & 1) > 16

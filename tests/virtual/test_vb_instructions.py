@@ -11,6 +11,7 @@ from tests.virtual.differential import (
     check_program,
     instruction,
     new_engine,
+    over_shifted,
     random_machine,
 )
 from virtual.engine import Engine
@@ -59,8 +60,8 @@ def unpredictable(halfwords: list[int]) -> bool:
     one_operand = high & 0xFFD0 == 0xFA90 and low & 0xF080 == 0xF080  # REV and its kin, CLZ name it twice
     halves = high & 0xFF70 == 0xF320 and low & 0xF0C0 == 0 and low & 0x30  # SSAT16, USAT16
     to_zero = high & 0xFFBF == 0xEEB5 and low & 0x2F  # VCMP
-    to_fixed = high & 0xFFBA == 0xEEBA and low & 0xC0 == 0x40 and ((low & 15) << 1 | low >> 5 & 1) > 16  # VCVT
-    return bool(fields & {13, 15} or (one_operand and high & 15 != low & 15) or halves or to_zero or to_fixed)
+    shifted = over_shifted(high, low)
+    return bool(fields & {13, 15} or (one_operand and high & 15 != low & 15) or halves or to_zero or shifted)
 
 
 @pytest.mark.parametrize("name", CLASSES)
