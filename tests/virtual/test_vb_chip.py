@@ -87,6 +87,40 @@ def test_supervisor_call(boot: Boot) -> None:
     assert ask(boot, b"v") == [0x5C]
 
 
+CONDITIONAL = """
+#include "chip.h"
+static volatile uint32_t calls, faults;
+void on_svc(void) {
+    calls++;
+}
+__attribute__((used)) static void skip(uint32_t *frame) {
+    faults++;
+    frame[6] += 2;
+}
+__attribute__((naked)) void on_hard_fault(void) {
+    __asm volatile("mov r0, sp\\n b skip");
+}
+int main(void) {
+    serial_start(4000000, 0, 9600, 0);
+    register uint32_t after __asm("r5") = 0;
+    __asm volatile("cmp r5, #0\\n itet eq\\n addeq r5, #1\\n svcne #1\\n addeq r5, #2\\n"
+                   "cmp r5, r5\\n ite eq\\n svceq #1\\n addne r5, #4\\n"
+                   "cmp r5, r5\\n it ne\\n wfine\\n"
+                   "cmp r5, r5\\n itt ne\\n bkpt #0\\n addne r5, #8\\n nop"
+                   : "+r"(after)::"cc", "memory");
+    print_hex(after);
+    print_hex(calls);
+    print_hex(faults);
+    return 0;
+}
+"""
+
+
+def test_calls_and_sleep_under_a_condition(boot: Boot) -> None:
+    """The IT block goes on behind a call; BKPT knows no condition, and who skips it skips no place of the block."""
+    assert numbers(run_until_idle(boot("conditional", text=CONDITIONAL))) == [3, 1, 1]
+
+
 def test_process_stack(boot: Boot) -> None:
     """An exception from a thread on PSP returns to it, with SPSEL set."""
     assert ask(boot, b"p") == [2]

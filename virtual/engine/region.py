@@ -18,6 +18,8 @@ from virtual.timing.costs import Costs
 from virtual.timing.instruction import BRANCHES, Instruction, Op
 from virtual.timing.state import LINE_SHIFT, LINE_SLOT, OWNED, R0, SITE_CYCLES, SITE_INSTRUCTIONS, Field, Leave
 
+BKPT, SVC = 0xBE, 0xDF  # first bytes
+SLEEPS = {0xBF20, 0xBF30}  # WFE, WFI
 PAGE = 1024  # a block ends at the next multiple, as in the model the costs were fitted with
 LONGEST_BLOCK = 512  # instructions
 LONGEST_REGION = 600
@@ -379,7 +381,7 @@ class RegionTranslator:
                 return None
             if t.branch is not None and t.branch.target is None and t.branch.condition is None and ended(e):
                 return None
-            it = t.it or (it & 0xE0 | it << 1 & 0x1F if it & 7 else 0)
+            it = t.it or advanced(it)
         t.fault_state = it
         return t
 
@@ -422,14 +424,18 @@ class RegionTranslator:
         return site(pc, cycles if self._settings.timed else instructions, instructions)
 
     def _emit_instruction(self, t: Context, it: int, first: int, second: int) -> None:
-        if not t.covered or it >> 4 == ALWAYS:
+        if not t.covered or it >> 4 == ALWAYS or first >> 8 == BKPT:  # BKPT knows no condition
             translate(t, first, second)
             return
         condition = self.e.condition(it >> 4)
+        reason = Leave.SUPERVISOR_CALL if first >> 8 == SVC else Leave.SLEEP if first in SLEEPS else None
+        if reason is not None:
+            t.way_out(condition, lambda: t.leave(reason, t.pc + t.size, t.after, advanced(it)))
+            return
         with self.e.only_if(condition):
             translate(t, first, second)
             if t.leave_after is not None or (t.branch is not None and ended(self.e)):
-                raise UndefinedInstruction  # SVC and BKPT under a condition: not worth a second way out
+                raise UndefinedInstruction  # the 32-bit encodings of WFI and WFE: nobody writes them in IT blocks
         if t.branch is not None:
             t.branch = Branch(t.branch.target, condition)
 
@@ -468,6 +474,11 @@ class RegionTranslator:
             e.line("ret void")
         else:
             self._edge(branch.target, 0, jumped=True)
+
+
+def advanced(it: int) -> int:
+    """ITSTATE behind an instruction (Arm DDI0403, ITAdvance)."""
+    return it & 0xE0 | it << 1 & 0x1F if it & 7 else 0
 
 
 def ended(e: Emitter) -> bool:
