@@ -275,7 +275,7 @@ def tiled_layers(seed: int) -> bytes:
     return build_model(network.tensors, network.operators, [0], [network.top])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
 def test_tiled_layers(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tflite_micro")
     monkeypatch.setattr(winograd, "_pays", lambda *_: True)
