@@ -14,7 +14,7 @@ from models.recipes import Recipe, steps
 from models.samples import Corpus, Samples
 from models.trainer import Run, train
 
-RECIPE = Recipe("test", "sww", "small", epochs=30, batch=32, schedule=steps((30, 1e-2)))
+RECIPE = Recipe("test", "sww", "small", epochs=15, batch=32, schedule=steps((15, 2e-2)))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_network_comes_to_give_its_teachers_answers(tmp_path: Path, corpus: Co
     before = np.abs(pupil.predict_on_batch(inputs) - teacher.predict_on_batch(inputs)).mean()
     taught: Lesson = lesson(RECIPE, pupil, teacher, corpus.training)
     assert len(taught.losses) == len(taught.weights or ()) == 3
-    train(Run(RECIPE, tmp_path, 0, 30), pupil, corpus, taught, lambda _: None, resume=False)
+    train(Run(RECIPE, tmp_path, 0, 15), pupil, corpus, taught, lambda _: None, resume=False)
     after = np.abs(pupil.predict_on_batch(inputs) - teacher.predict_on_batch(inputs)).mean()
     assert after < before / 2
 
