@@ -17,12 +17,13 @@ from common.board import load_board
 from common.errors import UserError
 from common.oracle import StreamOracle
 from generator.build import build
+from generator.importer import read_graph
 from harness import Options, run_bench
 from harness.profile import profile_run
 from harness.wakeword.device import StreamDevice
 from harness.wakeword.sound import load_sound
 from models.untrained import default_model
-from tests.generator.test_front_end import SCALE, reference_features
+from tests.generator.test_front_end import reference_features
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,7 +64,10 @@ def test_frames_are_those_of_the_host(
     assert section["features_cycles"] + section["network_cycles"] <= MOST_CYCLES
     assert section["frames"] == FRAMES and section["timing"] == "modelled"
     samples = load_sound(None).samples[: FRAMES * 512]
-    wanted = reference_features(samples, float(SCALE)).astype(np.int8)
+    graph = read_graph(firmware.model_file)
+    quantization = graph.tensors[graph.inputs[0]].quantization
+    assert quantization is not None
+    wanted = reference_features(samples, float(quantization.scale)).astype(np.int8)
     assert np.count_nonzero(np.array([features for features, _ in frames]) != wanted) <= 1
     oracle = StreamOracle(firmware.model_file.read_bytes(), 1)
     for features, activations in frames:
