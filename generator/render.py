@@ -106,20 +106,31 @@ def project_context(
 ) -> dict[str, Any]:
     """What `COMMON_FILES` need, for a project in ``folder``; of ``program`` they use the inputs and outputs."""
     return {
+        **image_context(folder, placement, model, board, platform),
         "program": program,
         "remembers": bool(program.states),
-        "model": model,
-        "board": board,
         "benchmark": benchmark,
         "energy": energy,
         "baud": ENERGY_BAUD if energy else benchmark.baud,
         "core_sources": WAKEWORD_SOURCES if benchmark.front_end else ["core/*.c"],
+        "exported": False,
+        "i2s": board.i2s if benchmark.front_end else None,
+    }
+
+
+def image_context(
+    folder: Path, placement: Placement, model: ModelInfo, board: Board, platform: str = OWN_PLATFORM
+) -> dict[str, Any]:
+    """What board, linker script and ``platformio.ini`` need for any image; ``model``: the file it is made from."""
+    return {
+        "model": model,
+        "board": board,
         "kernel_sources": [],
         "placement": placement,
         "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), *placement.regions],
         "stack_bytes": STACK_BYTES,
-        "exported": False,
         "library": None,
+        "i2s": None,
         "soc_folders": soc_folders(board.soc),
         "root": Path(os.path.relpath(ROOT, folder)).as_posix(),
         "platform": platform,

@@ -26,12 +26,12 @@ EMULATED, VIRTUAL = load_board("mps2_an386"), load_board("nucleo_l4r5zi")
 
 
 def built(name: str, folder: Path) -> Firmware:
-    """The shipped ad model for a board."""
+    """The shipped ad model for a board, with the kernels that every board can take."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(artifact, "BUILD", folder)
         patch.setattr("generator.platformio.BUILD", folder)
         choice = choose("ad", None, "ad")
-        return build(load_board(name), choice.benchmark, choice.model, "aot", lambda step: None)
+        return build(load_board(name), choice.benchmark, choice.model, "aot", lambda step: None, optimize="memory")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,6 @@ def test_outputs_are_equal(firmware: Firmware) -> None:
 @needs_qemu
 @pytest.mark.slow
 def test_instruction_counts_agree(firmware: Firmware, folder: Path) -> None:
-    """The images differ: kernels run from RAM on one board only, which takes a few more branches."""
     with QemuBoard(firmware.elf, EMULATED) as qemu, Link(qemu.serial, "QEMU") as link:
         device = Device(link)
         device.synchronise()

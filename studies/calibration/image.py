@@ -1,20 +1,16 @@
 """The firmware image of the micro-benchmarks: a PlatformIO project beside those of the benchmarks."""
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from common.artifact import ModelInfo
-from common.board import Board, Memory
+from common.board import Board
 from common.errors import UserError
 from common.files import sha256, write_atomic, write_if_changed
-from common.paths import BUILD, ROOT
+from common.paths import BUILD
 from generator import platformio
 from generator.placement import Placement
-from generator.platformio import OWN_PLATFORM
-from generator.render import STACK_BYTES, board_manifest, template_environment
+from generator.render import image_context, render_files
 from studies.calibration.cases import CASES, Case, load_cases
 from virtual.elf import load_image
 
@@ -73,11 +69,9 @@ def _render(folder: Path, board: Board, cases: tuple[Case, ...]) -> dict[str, st
             f"{board.title} has not the memories sram1, sram2 with an alias and sram3 that calibration uses"
         )
     placement = Placement(None, sram3, sram3, frozenset())
-    root = Path(os.path.relpath(ROOT, folder)).as_posix()
-    gen = Path(os.path.relpath(folder / "gen", ROOT / "firmware")).as_posix()
-    context: dict[str, Any] = {
-        "model": ModelInfo(CASES.name, sha256(CASES), CASES.stat().st_size),
-        "board": board,
+    common = image_context(folder, placement, ModelInfo(CASES.name, sha256(CASES), CASES.stat().st_size), board)
+    context = {
+        **common,
         "cases": cases,
         "baud": BAUD,
         "code": {
@@ -93,17 +87,9 @@ def _render(folder: Path, board: Board, cases: tuple[Case, ...]) -> dict[str, st
             "sram3": "sram3_data",
         },
         "handler": f"{sram2.alias + SRAM2_HANDLER:#x}",
-        "placement": placement,
-        "regions": [Memory("flash", "flash", board.flash.origin, board.flash.size), *placement.regions],
-        "stack_bytes": STACK_BYTES,
-        "root": root,
-        "gen_from_src": gen,
-        "platform": OWN_PLATFORM,
         "core_sources": CORE_SOURCES,
-        "kernel_sources": [f"{gen}/cases.S"],
     }
-    environment = template_environment()
-    generated = {
+    templates = {
         "gen/board_config.h": "board_config.h.j2",
         "gen/benchmark_config.h": "calibration/benchmark_config.h.j2",
         "gen/cases.S": "calibration/cases.S.j2",
@@ -111,6 +97,4 @@ def _render(folder: Path, board: Board, cases: tuple[Case, ...]) -> dict[str, st
         "gen/memory.ld": "memory.ld.j2",
         "platformio.ini": "platformio.ini.j2",
     }
-    files = {path: environment.get_template(template).render(context) for path, template in generated.items()}
-    files[f"boards/{board.name}.json"] = json.dumps(board_manifest(board), indent=2) + "\n"
-    return files
+    return render_files(templates, context, board)
