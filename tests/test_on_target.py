@@ -231,7 +231,7 @@ def test_pointwise_layers(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_straight_code(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All numbers of inputs for which there is some, however little it saves."""
+    """All numbers of inputs for which there is some and room, however little it saves."""
     pytest.importorskip("tflite_micro")
     monkeypatch.setattr(placement, "BALANCED", 0.0)
     numbers = [min(size + seed, MOST_INPUTS) for size in range(4, MOST_INPUTS + 1, 4)]
@@ -242,7 +242,9 @@ def test_straight_code(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     verify(seed, tmp_path, lambda _: content)
     (source,) = tmp_path.rglob("gen/straight_m4.S")
     lines = source.read_text().splitlines()
-    assert {int(line.split()[1]) for line in lines if line.startswith("straight ")} == straight
+    written = {int(line.split()[1]) for line in lines if line.startswith("straight ")}
+    assert written <= straight
+    assert len(written) > 3 * len(straight) // 4
 
 
 def connected_layers(seed: int) -> bytes:
