@@ -1,12 +1,13 @@
 """`invoke models`, `train`, `quantize` and `evaluate` as a user types them."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.models.archives import tar
+from tests.models.archives import KEYWORDS, cifar, speech_commands, tar
 from tests.reference import reference_data
 from tests.test_cli import refused, run
 
@@ -83,6 +84,20 @@ def test_training_quantising_and_evaluating(tmp_path: Path) -> None:
     answer = run(tmp_path, "quantize", "--bench", "kws", *words)
     assert answer.returncode == 0, answer.stderr
     assert "FULLY_CONNECTED" in answer.stdout and (tmp_path / "q.tflite").is_file()
+
+
+def wakewords(path: Path) -> Path:
+    return speech_commands(path, ("marvin", *KEYWORDS))
+
+
+@trains
+@pytest.mark.parametrize(("bench", "archive"), [("ic", cifar), ("sww", wakewords)])
+def test_smoke_of_the_reference_recipe(bench: str, archive: Callable[[Path], Path], tmp_path: Path) -> None:
+    """From the data set's archive to an int8 model."""
+    data = archive(tmp_path / "data.tar.gz")
+    answer = run(tmp_path, "train", "--bench", bench, "--data", str(data), "--smoke", "--out", "t")
+    assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "t" / f"{bench}_int8.tflite").is_file()
 
 
 @pytest.mark.reference
