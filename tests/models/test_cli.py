@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.vww.data import FOLDERS
 from tests.models.archives import KEYWORDS, cifar, speech_commands, tar
 from tests.reference import reference_data
 from tests.test_cli import refused, run
@@ -90,8 +91,20 @@ def wakewords(path: Path) -> Path:
     return speech_commands(path, ("marvin", *KEYWORDS))
 
 
+def persons(path: Path) -> Path:
+    """A folder of pictures instead of an archive."""
+    image = pytest.importorskip("PIL.Image")
+    folder = path.with_name("vw_coco2014_96")
+    for shade, name in enumerate(FOLDERS):
+        (folder / name).mkdir(parents=True)
+        for number in range(40):
+            pixels = np.full((96, 96, 3), 100 * shade + number, np.uint8)
+            image.fromarray(pixels).save(folder / name / f"{number}.jpg")
+    return folder
+
+
 @trains
-@pytest.mark.parametrize(("bench", "archive"), [("ic", cifar), ("sww", wakewords)])
+@pytest.mark.parametrize(("bench", "archive"), [("ic", cifar), ("sww", wakewords), ("vww", persons)])
 def test_smoke_of_the_reference_recipe(bench: str, archive: Callable[[Path], Path], tmp_path: Path) -> None:
     """From the data set's archive to an int8 model."""
     data = archive(tmp_path / "data.tar.gz")
