@@ -39,10 +39,8 @@ def choose_long_turns(program: Program, room: int, least: float) -> frozenset[Lo
     saved: Counter[LongTurns] = Counter()
     for step in program.steps:
         if (code := _code(step)) is not None:
-            words, units = step.parameters["words"], step.parameters["units"]
-            assert isinstance(words, int)
-            assert isinstance(units, int)
-            saved[code] += units // EIGHT * TURN_CYCLES * (words // SHORT - words // LONG)
+            words = step.integer("words")
+            saved[code] += step.integer("units") // EIGHT * TURN_CYCLES * (words // SHORT - words // LONG)
     paying = [
         code for code in sorted(saved, key=lambda code: (-saved[code], code)) if saved[code] >= least * CODE_BYTES
     ]
@@ -65,7 +63,5 @@ def _code(step: Step) -> LongTurns | None:
     """None: there is no such code for the step."""
     if not step.kernel.startswith(PAIRED):
         return None
-    words, rescaling = step.parameters["words"], step.parameters["rescaling"]
-    assert isinstance(words, int)
-    assert isinstance(rescaling, int)
+    words, rescaling = step.integer("words"), step.integer("rescaling")
     return LongTurns(rescaling, words == LONG) if rescaling in NAMES and words % LONG == 0 else None

@@ -100,6 +100,12 @@ class Step:
     constant_reads: int = 1
     part: int = 0  # of the operator, where it takes several calls
 
+    def integer(self, parameter: str) -> int:
+        """A parameter that is a single integer."""
+        value = self.parameters[parameter]
+        assert isinstance(value, int)
+        return value
+
     @property
     def name(self) -> str:
         """The C name of the parameter struct."""

@@ -47,7 +47,7 @@ def straight_inputs(step: Step) -> int | None:
     """The number of inputs that code for the step is for; None where there is no such code."""
     if step.kernel != PAIRED or not step.parameters["fixed_shift"]:
         return None
-    inputs = 2 * _integer(step, "words")
+    inputs = 2 * step.integer("words")
     return inputs if inputs <= MOST_INPUTS else None
 
 
@@ -60,10 +60,4 @@ def _with_block(step: Step, chosen: frozenset[int]) -> Step:
 
 def _blocks(step: Step) -> int:
     """Of pairs of pixels by filters, that an inference computes."""
-    return -(-_integer(step, "pixels") // PAIRED_LANES) * -(-_integer(step, "output_channels") // PAIRED_FILTERS)
-
-
-def _integer(step: Step, parameter: str) -> int:
-    value = step.parameters[parameter]
-    assert isinstance(value, int)
-    return value
+    return -(-step.integer("pixels") // PAIRED_LANES) * -(-step.integer("output_channels") // PAIRED_FILTERS)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.ops.fixed_shift import least_accumulator
+from generator.ops.fixed_shift import Steps, output_steps
 from generator.ops.linear import Linear, folded_bias, rescale_per_filter, weight_matrix
 from generator.ops.packing import accumulator_range, constant_output
 from generator.quantization import Rescale
@@ -39,19 +39,6 @@ class FixedShift:
     weights: NDArray[np.int8]
     fine: NDArray[np.int32]
     whole: NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Where a filter's outputs grow: the least accumulators ``reached`` that yield ``reached_levels`` or more, and the
-    greatest, ``missed``, that yield less than ``missed_levels``; of those that can occur."""
-
-    reached: NDArray[np.int64]
-    reached_levels: NDArray[np.int64]
-    missed: NDArray[np.int64]
-    missed_levels: NDArray[np.int64]
-    multiplier: int  # about
-    reach: int  # of accumulators
 
 
 def fixed_shift_filters(
@@ -98,17 +85,9 @@ def steps_of(low: int, high: int, factor: Rescale, outputs: tuple[int, int], zer
 
     ``outputs``: least, not negative, and greatest of the rescaled values that outputs are clamped to.
     """
-    right, reach = -factor.shift, max(-low, high)
-    if right < LEAST_RIGHT_SHIFT or reach >= REACH:
+    if max(-low, high) >= REACH:
         return None
-    lost = right - LEAST_RIGHT_SHIFT
-    multiplier = (factor.multiplier + (1 << lost >> 1)) >> lost
-    values = range(outputs[0] + 1, outputs[1] + 1)
-    thresholds = np.array([least_accumulator(value, factor) for value in values], np.int64)
-    levels = np.array(values, np.int64) + zero_point
-    reached, missed = np.maximum(thresholds, low), np.minimum(thresholds - 1, high)
-    is_reached, is_missed = reached <= high, missed >= low
-    return Steps(reached[is_reached], levels[is_reached], missed[is_missed], levels[is_missed], multiplier, reach)
+    return output_steps(low, high, factor, outputs, zero_point, LEAST_RIGHT_SHIFT)
 
 
 def fine_constants(steps: Steps) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ ones: a constant ``below`` is subtracted for negative accumulators. Where output
 do not matter: `generator.ops.clamped_shift`.
 """
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -25,6 +26,19 @@ NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3)  # of the nearest multiplier
 FAR = 2**40  # beyond any accumulator
 
 
+@dataclass(frozen=True)
+class Steps:
+    """Where a filter's outputs grow: the least accumulators ``reached`` that yield ``reached_levels`` or more, and the
+    greatest, ``missed``, that yield less than ``missed_levels``; of those that can occur."""
+
+    reached: NDArray[np.int64]
+    reached_levels: NDArray[np.int64]
+    missed: NDArray[np.int64]
+    missed_levels: NDArray[np.int64]
+    multiplier: int  # about
+    reach: int  # of accumulators
+
+
 def signed_filters(
     layer: Linear, minimum: int, maximum: int, least_bits: int
 ) -> tuple[NDArray[np.int8], NDArray[np.int32], int] | None:
@@ -33,14 +47,14 @@ def signed_filters(
     constants for all filters; None if that is none."""
     reach = int(np.max(np.abs(accumulator_range(weight_matrix(layer), folded_bias(layer)))))
     for scale_bits in range(least_bits, 32 - (reach + TRIES[-1]).bit_length()):
-        found = _filters(layer, minimum, maximum, scale_bits, SIGNED_SHIFT)
+        found = _filters(layer, minimum, maximum, scale_bits)
         if found is not None:
             return *found, scale_bits
     return None
 
 
 def _filters(
-    layer: Linear, minimum: int, maximum: int, scale_bits: int, shift: int
+    layer: Linear, minimum: int, maximum: int, scale_bits: int
 ) -> tuple[NDArray[np.int8], NDArray[np.int32]] | None:
     """A filter whose output is the same for all inputs gets zero weights, as in `packed_filters`."""
     assert layer.output.quantization is not None
@@ -53,10 +67,10 @@ def _filters(
         constant = constant_output(low, high, factor, zero_point, minimum, maximum)
         if constant is not None:
             weights[index] = 0
-            records.append((0, 0, constant << shift, 0))
+            records.append((0, 0, constant << SIGNED_SHIFT, 0))
             continue
         found = fixed_constants(
-            low, high, factor, (minimum - zero_point, maximum - zero_point), zero_point, scale_bits, shift
+            low, high, factor, (minimum - zero_point, maximum - zero_point), zero_point, scale_bits, SIGNED_SHIFT
         )
         if found is None:
             return None
@@ -78,34 +92,50 @@ def fixed_constants(
 
     ``outputs``: least and greatest of the rescaled values that outputs are clamped to; from 0 on, ``below`` is 0.
     """
-    right, least_right = -factor.shift, shift - scale_bits + 1  # with less the multiplier does not fit
-    if right < least_right or max(-low, high) + TRIES[-1] >= 1 << (31 - scale_bits):
+    steps = output_steps(low, high, factor, outputs, zero_point, shift - scale_bits + 1)
+    if steps is None or steps.reach + TRIES[-1] >= 1 << (31 - scale_bits):
         return None
-    lost = right - least_right
-    nearest = (factor.multiplier + (1 << lost >> 1)) >> lost
-    values = range(outputs[0] + 1, outputs[1] + 1)
-    thresholds = np.array([least_accumulator(value, factor) for value in values], np.int64)
-    levels = (np.array(values, np.int64) + zero_point) << shift
-    reached, missed = np.maximum(thresholds, low), np.minimum(thresholds - 1, high)
-    is_reached, is_missed = reached <= high, missed >= low
-    below = 0 if outputs[0] >= 0 else 1 << shift >> right  # a unit of what the reference divides by 2^right
+    reached_levels, missed_levels = steps.reached_levels << shift, steps.missed_levels << shift
+    below = 0 if outputs[0] >= 0 else 1 << shift >> -factor.shift  # a unit of what the reference shifts right
 
     def scaled(accumulators: NDArray[np.int64], multiplier: int) -> NDArray[np.int64]:
         return (accumulators * multiplier >> (32 - scale_bits)) - below * (accumulators < 0)
 
-    for tries, multiplier in product(TRIES, (nearest + step for step in NEIGHBOURS)):
+    for tries, multiplier in product(TRIES, (steps.multiplier + aside for aside in NEIGHBOURS)):
         if multiplier >= 2**31:
             continue
         corrections = np.arange(tries)[:, None]
-        at_reached = scaled(reached[is_reached] + corrections, multiplier)
-        at_missed = scaled(missed[is_missed] + corrections, multiplier)
-        least = (levels[is_reached] - at_reached).max(axis=1, initial=-(2**30))
-        most = (levels[is_missed] - 1 - at_missed).min(axis=1, initial=2**30)
+        at_reached = scaled(steps.reached + corrections, multiplier)
+        at_missed = scaled(steps.missed + corrections, multiplier)
+        least = (reached_levels - at_reached).max(axis=1, initial=-(2**30))
+        most = (missed_levels - 1 - at_missed).min(axis=1, initial=2**30)
         fitting = np.flatnonzero((least <= most) & (least < 2**30) & (most > -(2**30)))
         if fitting.size:
             correction = int(fitting[0])
             return correction, multiplier, int(least[correction] + most[correction]) // 2, below
     return None
+
+
+def output_steps(
+    low: int, high: int, factor: Rescale, outputs: tuple[int, int], zero_point: int, least_right: int
+) -> Steps | None:
+    """Of accumulators from ``low`` to ``high``, or None where the factor shifts right by less than ``least_right``, so
+    that its multiplier does not fit.
+
+    ``outputs``: least and greatest of the rescaled values that outputs are clamped to.
+    """
+    lost = -factor.shift - least_right
+    if lost < 0:
+        return None
+    multiplier = (factor.multiplier + (1 << lost >> 1)) >> lost
+    values = range(outputs[0] + 1, outputs[1] + 1)
+    thresholds = np.array([least_accumulator(value, factor) for value in values], np.int64)
+    levels = np.array(values, np.int64) + zero_point
+    reached, missed = np.maximum(thresholds, low), np.minimum(thresholds - 1, high)
+    is_reached, is_missed = reached <= high, missed >= low
+    return Steps(
+        reached[is_reached], levels[is_reached], missed[is_missed], levels[is_missed], multiplier, max(-low, high)
+    )
 
 
 def least_accumulator(value: int, factor: Rescale) -> int:
