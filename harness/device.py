@@ -27,6 +27,15 @@ class Profile:
     model: str
 
 
+def read_profile(vendor: str, texts: list[str]) -> Profile:
+    """From the lines that answer `profile`. Raises DeviceError when one is missing."""
+    firmware = answers.first_match(answers.PROFILE, texts)
+    model = answers.first_match(answers.MODEL, texts)
+    if firmware is None or model is None:
+        raise DeviceError(f"the device does not say its profile: it answered '{' | '.join(texts)[:120]}'")
+    return Profile(vendor, firmware, model)
+
+
 @dataclass(frozen=True)
 class InferResult:
     """``inference``: the device's answer, its time for all iterations, warm-up excluded.
@@ -118,12 +127,7 @@ class Device:
 
     def profile(self) -> Profile:
         """Raises DeviceError when a line is missing."""
-        texts = self._ask("profile")
-        firmware = answers.first_match(answers.PROFILE, texts)
-        model = answers.first_match(answers.MODEL, texts)
-        if firmware is None or model is None:
-            raise DeviceError(f"the device does not say its profile: it answered '{' | '.join(texts)[:120]}'")
-        return Profile(self.vendor, firmware, model)
+        return read_profile(self.vendor, self._ask("profile"))
 
     def timestamp(self) -> int:
         """The device's free-running counter in microseconds, 0 to 2^32 - 1. Raises DeviceError in energy mode."""

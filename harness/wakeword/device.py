@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.answers import DeviceError, first_match
-from harness.device import Device, Profile
+from harness.device import Device, Profile, read_profile
 from harness.link import Link
 
 if TYPE_CHECKING:
@@ -42,12 +42,7 @@ class StreamDevice:
     def profile(self) -> Profile:
         """Who answers. Raises DeviceError when a line is missing."""
         vendor = Device(self._link).synchronise()
-        texts = self.ask("profile")
-        firmware = first_match(re.compile(r"m-profile-\[([^\]]+)\]"), texts)
-        model = first_match(re.compile(r"m-model-\[([^\]]+)\]"), texts)
-        if firmware is None or model is None:
-            raise DeviceError(f"the device does not say its profile: it answered '{' | '.join(texts)[:120]}'")
-        return Profile(vendor, firmware, model)
+        return read_profile(vendor, self.ask("profile"))
 
     def ask(self, command: str) -> list[str]:
         """The answer without the echo.
