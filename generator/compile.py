@@ -11,6 +11,7 @@ from generator.ops.conv_2d import with_tiles
 from generator.ops.winograd import MOST_BYTES
 from generator.passes import optimise
 from generator.plan import Plan, check_plan, plan
+from generator.planes import with_planes
 from generator.program import Prime, Program
 from generator.streaming import connect_pixels, stream
 from generator.tuning import Tuning, tuned
@@ -32,6 +33,7 @@ def compile_model(
     *,
     dead_channels: bool = True,
     compact: bool = False,
+    planes: bool = False,
     wide_bytes: int = MOST_BYTES,
     tuning: Tuning | None = None,
     streaming: int | None = None,
@@ -40,7 +42,8 @@ def compile_model(
     """Read, optimise, lower and plan a `.tflite` model. ``name`` is for messages; ``dead_channels`` drops those.
 
     ``compact``: no kernel that needs larger weights than the model's to be faster; ``wide_bytes``: what such weights
-    may take otherwise. ``tuning``: choices that replace
+    may take otherwise. ``planes``: activations around depthwise convolutions as `generator.planes` has them, which
+    takes more memory. ``tuning``: choices that replace
     rules. ``streaming``: take one step along this axis of the input at a time, see `generator.streaming`.
     ``front_end``: what makes the steps from samples, see `generator.front_end`.
 
@@ -58,7 +61,8 @@ def compile_model(
             ready = connect_pixels(ready)
             changes += notes
         ready = tuned(ready, tuning or Tuning())
-        program = lower(with_tiles(ready, 0 if compact else wide_bytes))
+        ready = with_tiles(ready, 0 if compact else wide_bytes)
+        program = lower(with_planes(ready) if planes else ready)
         if streaming is not None:
             program = replace(program, prime=_prime(whole, program, streaming))
         if front_end:

@@ -61,6 +61,7 @@ def compiled_contents(request: Request) -> Contents:
         str(request.model),
         dead_channels=request.dead_channels,
         compact=request.optimize == "memory",
+        planes=request.optimize == "latency",
         wide_bytes=min(MOST_BYTES, board.flash.size // 2),
         tuning=request.tuning,
         streaming=benchmark.streaming,

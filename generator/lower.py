@@ -35,6 +35,8 @@ def lower(graph: Graph) -> Program:
             step = _step(operator, call, part, inputs, home)
             if step.scratch:
                 bytes_of[step.scratch] = call.scratch_bytes
+            if call.output_bytes:
+                bytes_of[step.outputs[0]] = max(bytes_of[step.outputs[0]], call.output_bytes)
             steps.append(step)
     constants = tuple(_constant(graph.tensors[index]) for index in sorted(used))
     states = tuple(_state(tensor) for tensor in graph.tensors if tensor.variable and tensor.index in home)
@@ -133,6 +135,8 @@ def _homes(graph: Graph, lowered: list[tuple[Lowered, ...] | Alias]) -> dict[int
     for operator, result in zip(graph.operators, lowered, strict=True):
         if isinstance(result, Alias):
             home[operator.outputs[0]] = home[result.input]
+        elif result[0].overwrites:
+            home[operator.outputs[0]] = home[operator.inputs[0]]
         else:
             home |= {index: _name(index) for index in operator.outputs}
     return home

@@ -8,13 +8,14 @@ cache.
 from collections import Counter
 from dataclasses import replace
 
+from generator.ops import conv_2d_planes
 from generator.ops.conv_2d import PAIRED, PAIRED_LANES
 from generator.ops.packing import PAIRED_FILTERS
 from generator.program import Program, Step, Symbol
 
 MOST_INPUTS = 128
 SAVED_CYCLES = 20  # at least, for a pair of pixels and a block of filters
-HEAD_BYTES, INPUT_BYTES = 224, 28  # of code
+HEAD_BYTES, INPUT_BYTES = 280, 28  # of code
 
 
 def straight_bytes(inputs: int) -> int:
@@ -45,7 +46,7 @@ def with_straight(program: Program, chosen: frozenset[int]) -> Program:
 
 def straight_inputs(step: Step) -> int | None:
     """The number of inputs that code for the step is for; None where there is no such code."""
-    if step.kernel != PAIRED or not step.parameters["fixed_shift"]:
+    if step.kernel not in (PAIRED, conv_2d_planes.KERNEL) or not step.parameters["fixed_shift"]:
         return None
     inputs = 2 * step.integer("words")
     return inputs if inputs <= MOST_INPUTS else None
@@ -60,4 +61,6 @@ def _with_block(step: Step, chosen: frozenset[int]) -> Step:
 
 def _blocks(step: Step) -> int:
     """Of pairs of pixels by filters, that an inference computes."""
+    if step.kernel == conv_2d_planes.KERNEL:
+        return -(-step.integer("length") * step.integer("lines") // PAIRED_LANES) * step.integer("output_blocks")
     return -(-step.integer("pixels") // PAIRED_LANES) * -(-step.integer("output_channels") // PAIRED_FILTERS)

@@ -18,9 +18,10 @@
 #define CONV_2D_HEAD 8 // words of a block before its weights
 
 // The inner part of `conv_2d_s8_paired`: all pixels of the columns for one block of filters; those of a pair are `step`
-// bytes apart in the output. `words`: of weights in the block.
+// bytes apart in the output, and so is the next pair. After a line, of so many bytes of columns, the output skips some
+// bytes. `words`: of weights in the block.
 typedef void Conv2dS8Block(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end, int8_t *output,
-                           int32_t step, int32_t words);
+                           int32_t step, int32_t words, int32_t line_bytes, int32_t skip);
 
 typedef struct {
     const int32_t *blocks; // the bias has -input zero point x sum of weights added

@@ -53,34 +53,45 @@ static int32_t scaled_sum(const Sums *sums, int32_t filter) {
     return (int32_t)(filter & 1 ? (uint32_t)sums->high[filter / 2] - low : low << 8);
 }
 
-static void conv_2d_s8_paired_block(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end,
-                                    int8_t *output, int32_t step, int32_t words) {
-    const int32_t *const records = block + words + CONV_2D_PAIRED_BIASES;
-    for (; columns != columns_end; columns += words) {
-        for (int32_t lane = 0; lane < LANES; lane++, output += step) {
-            const Sums sums = sums_of(block, columns + lane, words);
-            for (int32_t i = 0; i < FILTERS; i++) {
-                const int32_t sum = scaled_sum(&sums, i), *record = records + 3 * i;
-                output[i] = saturate_s8(i & 1 ? requantize_doubled(sum >> 7, record[0], record[1], record[2])
-                                              : requantize_by_offset(sum >> 8, record[0], record[1], record[2]));
-            }
-        }
+typedef void Finish(const Sums *sums, const int32_t *records, int8_t *output);
+
+static void finish_by_offset(const Sums *sums, const int32_t *records, int8_t *output) {
+    for (int32_t i = 0; i < FILTERS; i++, records += 3) {
+        const int32_t sum = scaled_sum(sums, i);
+        output[i] = saturate_s8(i & 1 ? requantize_doubled(sum >> 7, records[0], records[1], records[2])
+                                      : requantize_by_offset(sum >> 8, records[0], records[1], records[2]));
     }
 }
 
-static void conv_2d_s8_paired_fixed(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end,
-                                    int8_t *output, int32_t step, int32_t words) {
-    const int32_t *const records = block + words + CONV_2D_PAIRED_BIASES;
-    for (; columns != columns_end; columns += words) {
-        for (int32_t lane = 0; lane < LANES; lane++, output += step) {
-            const Sums sums = sums_of(block, columns + lane, words);
-            for (int32_t i = 0; i < FILTERS / 2; i++) {
-                const int32_t *const record = records + 3 * i;
-                output[2 * i] = requantize_fixed_whole(sums.low[i], record[0], record[1]);
-                output[2 * i + 1] = requantize_fixed_fine(scaled_sum(&sums, 2 * i + 1), record[2]);
+static void finish_fixed(const Sums *sums, const int32_t *records, int8_t *output) {
+    for (int32_t i = 0; i < FILTERS / 2; i++, records += 3) {
+        output[2 * i] = requantize_fixed_whole(sums->low[i], records[0], records[1]);
+        output[2 * i + 1] = requantize_fixed_fine(scaled_sum(sums, 2 * i + 1), records[2]);
+    }
+}
+
+static void compute_block(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end, int8_t *output,
+                          int32_t step, int32_t words, int32_t line_bytes, int32_t skip, Finish *finish) {
+    while (columns != columns_end) {
+        const uint32_t *const line_end = columns + line_bytes / 4;
+        for (; columns != line_end; columns += words) {
+            for (int32_t lane = 0; lane < LANES; lane++, output += step) {
+                const Sums sums = sums_of(block, columns + lane, words);
+                finish(&sums, block + words + CONV_2D_PAIRED_BIASES, output);
             }
         }
+        output += skip;
     }
+}
+
+static void conv_2d_s8_paired_block(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end,
+                                    int8_t *output, int32_t step, int32_t words, int32_t line_bytes, int32_t skip) {
+    compute_block(block, columns, columns_end, output, step, words, line_bytes, skip, finish_by_offset);
+}
+
+static void conv_2d_s8_paired_fixed(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end,
+                                    int8_t *output, int32_t step, int32_t words, int32_t line_bytes, int32_t skip) {
+    compute_block(block, columns, columns_end, output, step, words, line_bytes, skip, finish_fixed);
 }
 
 static Conv2dS8Block *block_of(int32_t inputs, bool fixed_shift) {
@@ -282,11 +293,11 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
         for (int32_t filter = 0; filter < channels; filter += FILTERS) {
             int8_t *to = output + (filter + FILTERS > channels ? channels - FILTERS : filter);
             if (first != pairs_end) {
-                compute(block, first, pairs_end, to, channels, words);
+                compute(block, first, pairs_end, to, channels, words, 4 * (int32_t)(pairs_end - first), 0);
             }
             if (pixels % LANES != 0) { // the other pixel of the last pair goes nowhere
                 int8_t *last = to + (pixels - 1) * channels;
-                compute(block, pairs_end, pairs_end + words, last, (int32_t)(nowhere - last), words);
+                compute(block, pairs_end, pairs_end + words, last, (int32_t)(nowhere - last), words, 4 * words, 0);
             }
             block += words + CONV_2D_PAIRED_TAIL;
         }
@@ -294,5 +305,75 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
             clamp_outputs(output, pixels * channels, low, high);
         }
         output += pixels * channels;
+    }
+}
+
+// Expands pairs of pixels `along` bytes apart, whose blocks of four channels lie `block` bytes apart.
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
+void conv_2d_s8_paired_gather_planes(const int8_t *from, int32_t along, int32_t block, uint32_t *columns,
+                                     int32_t blocks, int32_t pairs);
+#else
+static void conv_2d_s8_paired_gather_planes(const int8_t *from, int32_t along, int32_t block, uint32_t *columns,
+                                            int32_t blocks, int32_t pairs) {
+    for (; pairs > 0; pairs--, from += LANES * along) {
+        for (int32_t i = 0; i < blocks; i++) {
+            columns = expand_pair(columns, from + i * block, from + along + i * block, 4);
+        }
+    }
+}
+#endif
+
+// Pixels of `lines` lines; `along` and `across`: bytes between those of a line and between lines.
+typedef struct {
+    int32_t length, lines;
+    int32_t from_along, from_across;
+    int32_t to_along, to_across;
+} Sweep;
+
+// The pairs of each line; the last pixel of an odd number in a line is left out.
+static void compute_pairs(const Conv2dS8Planes *layer, Sweep sweep, const int8_t *from, int8_t *to, uint32_t *columns) {
+    const int32_t words = LANES * layer->words, pairs = sweep.length / LANES;
+    Conv2dS8Block *const compute = layer->block != NULL ? layer->block : block_of(words, layer->fixed_shift);
+    if (pairs == 0) {
+        return;
+    }
+    const int32_t most = layer->columns / pairs, skip = sweep.to_across - LANES * pairs * sweep.to_along;
+    for (int32_t left = sweep.lines; left > 0; left -= most) {
+        const int32_t lines = left < most ? left : most;
+        uint32_t *end = columns;
+        for (int32_t i = 0; i < lines; i++, from += sweep.from_across, end += pairs * words) {
+            conv_2d_s8_paired_gather_planes(from, sweep.from_along, layer->input_block, end, layer->input_blocks,
+                                            pairs);
+        }
+        const int32_t *block = layer->blocks;
+        for (int32_t i = 0; i < layer->output_blocks; i++, block += words + CONV_2D_PAIRED_TAIL) {
+            const int32_t place = i == layer->output_blocks - 1 ? layer->last_block : i * layer->output_block;
+            compute(block, columns, end, to + place, sweep.to_along, words, 4 * pairs * words, skip);
+        }
+        to += lines * sweep.to_across;
+    }
+}
+
+void conv_2d_s8_paired_planes(const Conv2dS8Planes *layer, const int8_t *input, int8_t *output, void *scratch) {
+    const int32_t interleaved = layer->interleaved;
+    for (int32_t part = 0; part <= interleaved; part++) {
+        const int8_t *from = input + layer->input_first + part * layer->input_across;
+        int8_t *to = output + (part ? layer->output_second : layer->output_first);
+        Sweep sweep = {layer->length,       (layer->lines + interleaved - part) >> interleaved,
+                       layer->input_along,  layer->input_across << interleaved,
+                       layer->output_along, layer->output_across};
+        compute_pairs(layer, sweep, from, to, scratch);
+        if (sweep.length % LANES != 0) { // across the lines, of their last pixels
+            from += (sweep.length - 1) * sweep.from_along;
+            to += (sweep.length - 1) * sweep.to_along;
+            sweep = (Sweep){sweep.lines, 1, sweep.from_across, 0, sweep.to_across, 0};
+            compute_pairs(layer, sweep, from, to, scratch);
+            if (sweep.length % LANES != 0) { // one pixel twice
+                from += (sweep.length - 1) * sweep.from_along;
+                to += (sweep.length - 1) * sweep.to_along;
+                sweep = (Sweep){LANES, 1, 0, 0, 0, 0};
+                compute_pairs(layer, sweep, from, to, scratch);
+            }
+        }
     }
 }

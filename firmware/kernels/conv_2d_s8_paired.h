@@ -28,4 +28,24 @@
 // more if not pointwise, and plane_bytes and 4 more; 4-byte aligned. layer->groups is 1 and layer->by_offset is set.
 void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch);
 
+// A pointwise convolution from and to other places than those of [height][width][channels]: the pixels of an image lie
+// in lines, those of its rows or of its columns, and all of a pixel's blocks of four channels may lie anywhere, as
+// generator/ops/planes.py says. Distances in bytes.
+typedef struct {
+    const int32_t *blocks; // as in Conv2dS8
+    int32_t words;         // of weights of a filter, and of a pixel in a column
+    int32_t columns;       // pairs expanded at a time: at least those of a line, and those across lines
+    int32_t length, lines; // pixels of a line, lines
+    int32_t input_blocks, input_block, input_first, input_along, input_across;
+    int32_t output_blocks, output_block, output_first, output_along, output_across;
+    int32_t last_block;  // from the first block of an output pixel to the last
+    int32_t interleaved; // 1: output_across is from a line to the second next one, and line 1 begins at output_second
+    int32_t output_second;
+    int32_t fixed_shift;
+    Conv2dS8Block *block;
+} Conv2dS8Planes;
+
+// scratch: 8 * words * columns bytes, 4-byte aligned.
+void conv_2d_s8_paired_planes(const Conv2dS8Planes *layer, const int8_t *input, int8_t *output, void *scratch);
+
 #endif

@@ -74,7 +74,9 @@
     strb.w w0, [to_b, #\index]
 .endm
 
-// (block, columns, columns_end, output, step, words)
+#define ARGUMENTS 68 // on the stack
+
+// (block, columns, columns_end, output, step, words, line_bytes, skip)
 .macro block name, fixed, inputs
     .section .text.\name, "ax", %progbits
     .global \name
@@ -83,8 +85,9 @@
 \name:
     push {r4-r11, lr}
     vpush {s16-s23}
-    ldr r4, [sp, #68] // step
-    ldr r5, [sp, #72] // words
+    ldr r4, [sp, #ARGUMENTS] // step
+    ldr r5, [sp, #ARGUMENTS + 4] // words
+    ldr r9, [sp, #ARGUMENTS + 8] // line_bytes
     vmov OUTPUT, r3
     vmov STEP, r4
 .if \inputs == HALF
@@ -114,7 +117,10 @@
     vmov WEIGHTS_END, r7
     sub column, column, r6
     sub r2, r2, r6
-    vmov COLUMNS_END, r2
+    str r2, [sp, #ARGUMENTS]
+    add r9, r9, column
+    vmov LINE_END, r9
+    .balign 4
 1:  // a pair of pixels
     vmov high0a, BIAS_HIGH0
     vmov low0a, BIAS_LOW0
@@ -167,9 +173,10 @@
     finish_low low1a, low1b, s14, s15, s16, 2
     finish_high high1a, high1b, s17, s18, s19, 3
 .endif
-    vmov w0, COLUMNS_END
+    vmov w0, LINE_END
     cmp.w column, w0
     bne.w 1b
+    next_line ARGUMENTS, 1b
     vpop {s16-s23}
     pop {r4-r11, pc}
     .size \name, . - \name
@@ -268,5 +275,71 @@ conv_2d_s8_paired_gather:
     bne.w 7b
     pop.w {r4-r11, pc}
     .size conv_2d_s8_paired_gather, . - conv_2d_s8_paired_gather
+
+#define BLOCK_PAIRS s0
+#define ODD_BLOCK s1
+#define PAIRS s2
+
+// Four channels of each pixel of a pair, from words a and b.
+.macro expand_words a, b, place
+    sxtb16 r8, \a
+    sxtb16 \a, \a, ror #8
+    sxtb16 r9, \b
+    sxtb16 \b, \b, ror #8
+    str.w r8, [r3, #\place]
+    str.w r9, [r3, #\place + 4]
+    str.w \a, [r3, #\place + 8]
+    str.w \b, [r3, #\place + 12]
+.endm
+
+// (from, along, block, columns, blocks, pairs)
+    .section .text.conv_2d_s8_paired_gather_planes, "ax", %progbits
+    .global conv_2d_s8_paired_gather_planes
+    .type conv_2d_s8_paired_gather_planes, %function
+    .balign 8
+conv_2d_s8_paired_gather_planes:
+    push.w {r4-r9, r11, lr}
+    ldr.w r4, [sp, #32] // blocks
+    ldr.w r5, [sp, #36] // pairs
+    lsr.w r6, r4, #1
+    and r4, r4, #1
+    vmov BLOCK_PAIRS, r6
+    vmov ODD_BLOCK, r4
+    vmov PAIRS, r5
+    .balign 8
+1:  // a pair
+    vmov lr, BLOCK_PAIRS
+    mov.w r11, r0
+    add.w r12, r0, r1
+    add.w r0, r12, r1
+    cmp.w lr, #0
+    beq.w 3f
+2:
+    ldr.w r4, [r11]
+    ldr.w r5, [r12]
+    ldr.w r6, [r11, r2]
+    ldr.w r7, [r12, r2]
+    add.w r11, r11, r2, lsl #1
+    add.w r12, r12, r2, lsl #1
+    expand_words r4, r5, 0
+    expand_words r6, r7, 16
+    add.w r3, r3, #32
+    subs.w lr, lr, #1
+    bne.w 2b
+3:
+    vmov lr, ODD_BLOCK
+    cmp.w lr, #0
+    beq.w 4f
+    ldr.w r4, [r11]
+    ldr.w r5, [r12]
+    expand_words r4, r5, 0
+    add.w r3, r3, #16
+4:
+    vmov lr, PAIRS
+    subs.w lr, lr, #1
+    vmov PAIRS, lr
+    bne.w 1b
+    pop.w {r4-r9, r11, pc}
+    .size conv_2d_s8_paired_gather_planes, . - conv_2d_s8_paired_gather_planes
 
 #endif

@@ -165,6 +165,18 @@ static Work work_of(const DepthwiseConv2dS83x3 *layer) {
     return work;
 }
 
+// Behind so many lines, or pairs of lines the last of which has only a first one.
+static void pad_behind(const DepthwiseConv2dS83x3 *layer, uint32_t *scratch, int32_t lines, uint32_t padding) {
+    uint32_t *behind = scratch + lines * layer->length * layer->stride;
+    if (layer->stride == 2) {
+        behind[1] = padding;
+        behind += 2 * layer->length;
+    }
+    for (int32_t i = 0; i < layer->tail; i++) {
+        behind[i] = padding;
+    }
+}
+
 // The lines from `line` to before `end` of a band.
 static void gather(const DepthwiseConv2dS83x3 *layer, const Work *work, const int8_t *input, uint32_t *scratch,
                    int32_t band, int32_t line, int32_t end) {
@@ -180,15 +192,7 @@ static void gather(const DepthwiseConv2dS83x3 *layer, const Work *work, const in
             line = until;
         }
     }
-    // Behind the last lines: with interleaved ones, the last of them is the first of its pair.
-    uint32_t *behind = scratch + ((end - band) >> pairs) * layer->length * layer->stride;
-    if (pairs) {
-        behind[1] = work->inside.padding;
-        behind += 2 * layer->length;
-    }
-    for (int32_t i = 0; i < layer->tail; i++) {
-        behind[i] = work->inside.padding;
-    }
+    pad_behind(layer, scratch, (end - band) >> pairs, work->inside.padding);
 }
 
 // Less than four channels.
@@ -218,6 +222,12 @@ static void clamp_outputs(int8_t *output, int32_t count, int32_t low, int32_t hi
     }
 }
 
+// Of so many lines of outputs, from the first to the last; an even number with stride 1.
+static int32_t windows_of(const DepthwiseConv2dS83x3 *layer, int32_t lines) {
+    const int32_t windows = (lines - 1) * (layer->length / layer->stride) + layer->outputs;
+    return layer->stride == 1 ? windows + (windows & 1) : windows;
+}
+
 // One block of channels, whose inputs, outputs and records are given.
 static void compute_block(const DepthwiseConv2dS83x3 *layer, const Work *work, const int8_t *input, int8_t *output,
                           uint32_t *scratch, const int32_t *records, int32_t channels) {
@@ -232,9 +242,7 @@ static void compute_block(const DepthwiseConv2dS83x3 *layer, const Work *work, c
         }
         const int32_t line = first * stride;
         gather(layer, work, input, scratch, line, line + known, line + (lines - 1) * stride + TAPS);
-        int32_t windows = (lines - 1) * (stride == 1 ? length : length / 2) + layer->outputs;
-        windows += stride == 1 ? windows & 1 : 0;
-        work->run((int8_t *)scratch, records, 4 * stride * length, windows, channels);
+        work->run((int8_t *)scratch, records, 4 * stride * length, windows_of(layer, lines), channels);
         int8_t *to = output + first * layer->output_across;
         if (channels == CHANNELS) {
             work->give(&work->outputs, to, scratch, lines);
@@ -257,6 +265,61 @@ void depthwise_conv_2d_s8_3x3(const DepthwiseConv2dS83x3 *layer, const int8_t *i
             clamp_outputs(output, layer->output_plane, low, high);
         }
         input += layer->input_plane;
+        output += layer->output_plane;
+    }
+}
+
+static uint32_t *fill(uint32_t *to, int32_t places, int32_t count, uint32_t padding) {
+    for (; count > 0; count--, to += places) {
+        *to = padding;
+    }
+    return to;
+}
+
+// The padding of a plane whose lines lie one after another, and that before the inputs of the plane behind it.
+static void pad_lines(const DepthwiseConv2dS83x3 *layer, uint32_t *plane, bool first, uint32_t padding) {
+    const int32_t before = layer->lines_pad * layer->length + layer->pad, gap = layer->length - layer->inside;
+    if (first) {
+        (void)fill(plane, 1, before, padding);
+    }
+    uint32_t *to = plane + before + layer->inside;
+    for (int32_t line = layer->lines_inside; line > 1; line--, to += layer->length) {
+        (void)fill(to, 1, gap, padding);
+    }
+    (void)fill(to, 1, layer->output_plane / 4 + before - (int32_t)(to - plane), padding);
+}
+
+// The padding of a plane whose lines are interleaved.
+static void pad_line_pairs(const DepthwiseConv2dS83x3 *layer, uint32_t *plane, uint32_t padding) {
+    const int32_t length = layer->length, end = layer->lines_pad + layer->lines_inside;
+    for (int32_t line = 0; line < 2 * layer->output_lines + 1; line++) {
+        uint32_t *to = plane + (line >> 1) * 2 * length + (line & 1);
+        if (line < layer->lines_pad || line >= end) {
+            (void)fill(to, 2, length, padding);
+        } else {
+            to = fill(to, 2, layer->pad, padding) + 2 * layer->inside;
+            (void)fill(to, 2, length - layer->pad - layer->inside, padding);
+        }
+    }
+    pad_behind(layer, plane, layer->output_lines, padding);
+}
+
+void depthwise_conv_2d_s8_3x3_planes(const DepthwiseConv2dS83x3 *layer, const int8_t *input, int8_t *output) {
+    const Work work = work_of(layer);
+    const int32_t stride = layer->stride, lines = layer->output_lines, *records = layer->records;
+    const int32_t windows = windows_of(layer, lines);
+    const bool copied = input != output;
+    for (int32_t channel = 0; channel < layer->channels; channel += CHANNELS, records += CHANNELS * RECORD) {
+        const int32_t left = layer->channels - channel;
+        uint32_t *const plane = (uint32_t *)output;
+        if (copied) {
+            gather(layer, &work, input + channel, plane, 0, 0, (lines - 1) * stride + TAPS);
+        } else if (stride == 1) {
+            pad_lines(layer, plane, channel == 0, work.inside.padding);
+        } else {
+            pad_line_pairs(layer, plane, work.inside.padding);
+        }
+        work.run(output, records, 4 * stride * layer->length, windows, left < CHANNELS ? left : CHANNELS);
         output += layer->output_plane;
     }
 }

@@ -40,4 +40,9 @@ typedef struct {
 // aligned.
 void depthwise_conv_2d_s8_3x3(const DepthwiseConv2dS83x3 *layer, const int8_t *input, int8_t *output, void *scratch);
 
+// output: planes, as generator/ops/places.py says: the padded lines of a block of channels, all in one band,
+// output_plane bytes after those of the block before, with the outputs where their windows began. input: as above, or
+// the planes, with inputs inside of the padding.
+void depthwise_conv_2d_s8_3x3_planes(const DepthwiseConv2dS83x3 *layer, const int8_t *input, int8_t *output);
+
 #endif

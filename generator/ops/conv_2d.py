@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from generator.graph import Graph, Operator
 from generator.ops import winograd
 from generator.ops.clamped_shift import FixedShift, fixed_shift_filters
+from generator.ops.conv_2d_planes import lower_planes
 from generator.ops.linear import (
     Linear,
     bias_values,
@@ -33,9 +34,12 @@ from generator.ops.packing import (
     packed_filters,
     padded_depth,
 )
+from generator.ops.places import SOURCE, TARGET, tensor_places
 from generator.ops.window import Window, reject_window, window_lead, window_of
 from generator.program import Value
 from generator.quantization import (
+    INT8_MAX,
+    INT8_MIN,
     activation_range,
     float_activation_range,
 )
@@ -121,6 +125,12 @@ def with_tiles(graph: Graph, most_bytes: int = winograd.MOST_BYTES) -> Graph:
 def lower(graph: Graph, operator: Operator) -> Lowered:
     layer = linear_of(graph, operator)
     assert layer is not None
+    if SOURCE in operator.options or TARGET in operator.options:
+        source = operator.options.get(SOURCE) or tensor_places(layer.input)
+        target = operator.options.get(TARGET) or tensor_places(layer.output)
+        words, pixels = padded_depth(layer.input.shape[3]) // 2, layer.output.elements // layer.filters
+        columns = tuning_of(operator).columns or _columns(words, pixels, PAIRED_LANES)
+        return lower_planes(layer, source, target, (INT8_MIN, INT8_MAX), columns)
     wanted = tuning_of(operator).kernel
     by_rule = operator.options.get(BY_TILES, True)
     if layer.dtype == "int8" and (by_rule if wanted is None else wanted == winograd.KERNEL):
@@ -138,6 +148,16 @@ def _lower_winograd(layer: Linear, operator: Operator) -> Lowered | None:
         return None
     limits = activation_range(operator.options.get("activation", 0), layer.output.quantization)
     return winograd.lower(layer, window, limits)
+
+
+def suits_planes(graph: Graph, operator: Operator) -> bool:
+    """Whether a convolution that was not rejected is one that `lower_planes` can do."""
+    layer = linear_of(graph, operator)
+    if layer is None or layer.dtype != "int8" or layer.input.shape[0] != 1:
+        return False
+    lowered = lower(graph, operator)
+    limits = lowered.parameters.get("activation_min"), lowered.parameters.get("activation_max")
+    return lowered.kernel == PAIRED and bool(lowered.parameters["pointwise"]) and limits == (INT8_MIN, INT8_MAX)
 
 
 def lower_layer(layer: Linear, operator: Operator) -> Lowered:

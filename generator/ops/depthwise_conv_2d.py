@@ -11,11 +11,14 @@ from generator.ops.clamped_shift import FINE_BITS, fixed_shift_filters
 from generator.ops.linear import Linear, linear_of
 from generator.ops.lowered import Lowered
 from generator.ops.packing import doubled_multiplier, packed_filters
+from generator.ops.places import BLOCK, PLANES, Places
 from generator.ops.window import Window, window_lead, window_of
-from generator.quantization import activation_range
+from generator.program import Value
+from generator.quantization import INT8_MAX, INT8_MIN, activation_range
 from generator.tuning import tuning_of
 
 SMALL, ANY = "depthwise_conv_2d_s8_3x3", "depthwise_conv_2d_s8"
+HEADER, STRUCT = f"kernels/{SMALL}.h", "DepthwiseConv2dS83x3"
 CHANNELS = 4  # DEPTHWISE_CHANNELS in firmware/kernels/depthwise_conv_2d_s8.h
 CHANNEL_ORDER = (0, 2, 1, 3)  # as SXTB16 of a word and of the word rotated by a byte yield its bytes
 FILTERS_AXIS = 3
@@ -69,6 +72,8 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
         return conv_2d.lower_layer(in_groups, operator)
     window = window_of(operator, *layer.input.shape[1:3], *layer.weights.shape[1:3])
     activation = operator.options.get("activation", 0)
+    if PLANES in operator.options:
+        return _lower_planes(graph, operator)
     tuning = tuning_of(operator)
     if tuning.kernel == SMALL or (tuning.kernel is None and not _is_column(in_groups, window)):
         small = _lower_small_filters(in_groups, window, activation, tuning.band)
@@ -171,6 +176,101 @@ def _lines(rows: Axis, columns: Axis, band: int | None) -> Lines:
     return Lines(columns, rows, -(-rows.outputs // bands))
 
 
+@dataclass(frozen=True)
+class PlaneLines(Lines):
+    """All lines of a plane, as firmware/kernels/depthwise_conv_2d_s8_3x3.h has them in one band, for blocks of channels
+    one after another: with stride 1 the padding below a block is that above the next.
+
+    ``by_rows``: lines are rows.
+    """
+
+    by_rows: bool
+
+    @property
+    def holds_input(self) -> bool:
+        """Whether windows reach over all inputs, so that all have a place."""
+        return self.along.inside == self.along.inputs and self.across.lines_inside == self.across.inputs
+
+    @property
+    def block(self) -> int:
+        """Bytes from a block of channels to the next."""
+        return self.bytes if self.along.stride == 2 else 4 * self.along.length * (self._lines - self._shared)
+
+    @property
+    def _lines(self) -> int:
+        return self.across.outputs + TAPS - 1
+
+    @property
+    def _shared(self) -> int:
+        """Lines of padding that a block shares with the next."""
+        return min(self.across.pad, self._lines - self.across.pad - self.across.lines_inside)
+
+    def planes_bytes(self, channels: int) -> int:
+        blocks = -(-channels // BLOCK)
+        if self.along.stride == 2:
+            return blocks * self.block
+        before = self.across.pad * self.along.length + self.along.pad
+        return blocks * self.block + 4 * max(self._shared * self.along.length + self.tail, before)
+
+    def input_places(self, channels: int) -> Places:
+        """Of the inputs inside of the padding."""
+        length, pad, lines_pad = self.along.length, self.along.pad, self.across.pad
+        if self.along.stride == 1:
+            return self._places(channels, 4 * (lines_pad * length + pad), 4, 4 * length)
+        first, second = (8 * ((line >> 1) * length + pad) + 4 * (line & 1) for line in (lines_pad, lines_pad + 1))
+        return self._places(channels, first, 8, 8 * length, second)
+
+    def output_places(self, channels: int) -> Places:
+        """Of the outputs, which lie where their windows began."""
+        length = self.along.length
+        return self._places(channels, 0, *((4, 4 * length) if self.along.stride == 1 else (16, 8 * length)))
+
+    def _places(self, channels: int, first: int, along: int, across: int, second: int | None = None) -> Places:
+        row, column = (across, along) if self.by_rows else (along, across)
+        return Places(first, row, column, self.block, self.planes_bytes(channels), self.by_rows, second)
+
+
+def plane_lines(graph: Graph, operator: Operator) -> PlaneLines | None:
+    """How the planes of an operator that was not rejected lie, or None if it cannot work on them."""
+    layer = linear_of(graph, operator)
+    assert layer is not None
+    in_groups, tuning = grouped(layer), tuning_of(operator)
+    if layer.dtype != "int8" or in_groups.filters != layer.input.shape[3] or layer.input.shape[0] != 1:
+        return None
+    window = window_of(operator, *layer.input.shape[1:3], *layer.weights.shape[1:3])
+    if tuning.band is not None or tuning.kernel not in (None, SMALL) or _is_column(in_groups, window):
+        return None
+    small = _small_filters(in_groups, window, operator.options.get("activation", 0))
+    if small is None or small.limits != (INT8_MIN, INT8_MAX):
+        return None
+    by_rows, by_columns = (
+        PlaneLines(along, across, across.outputs, along is small.columns)
+        for along, across in ((small.columns, small.rows), (small.rows, small.columns))
+    )
+    return min(by_rows, by_columns, key=lambda lines: lines.run)
+
+
+def _lower_planes(graph: Graph, operator: Operator) -> Lowered:
+    layer, lines = linear_of(graph, operator), plane_lines(graph, operator)
+    assert layer is not None
+    assert lines is not None
+    window = window_of(operator, *layer.input.shape[1:3], *layer.weights.shape[1:3])
+    small = _small_filters(grouped(layer), window, operator.options.get("activation", 0))
+    assert small is not None
+    channels, in_place = layer.input.shape[3], bool(operator.options[PLANES])
+    return Lowered(
+        kernel=f"{SMALL}_planes",
+        header=HEADER,
+        struct=STRUCT,
+        parameters=small.parameters(lines, by_rows=lines.by_rows) | {"output_plane": lines.block},
+        inputs=(layer.input.index,),
+        macs=layer.output.elements * window.filter_h * window.filter_w,
+        read_past=0 if in_place else -channels % CHANNELS,
+        overwrites=in_place,
+        output_bytes=lines.planes_bytes(channels),
+    )
+
+
 def _axes(layer: Linear, window: Window) -> tuple[Axis, Axis]:
     _, height, width, _ = layer.input.shape
     stride_h = window.stride_h if window.output_h > 1 else window.stride_w
@@ -181,34 +281,29 @@ def _axes(layer: Linear, window: Window) -> tuple[Axis, Axis]:
     )
 
 
-def _lower_small_filters(layer: Linear, window: Window, activation: int, band: int | None) -> Lowered | None:
-    """The kernel for filters of at most 3 x 3 taps, or None if the layer does not suit it. ``band``: see `_lines`."""
-    assert layer.input.quantization is not None
-    assert layer.output.quantization is not None
-    rows, columns = _axes(layer, window)
-    dilated = (window.filter_h - 1) * (window.dilation_h - 1) + (window.filter_w - 1) * (window.dilation_w - 1)
-    if max(rows.taps, columns.taps) > TAPS or dilated or rows.stride != columns.stride or rows.stride not in (1, 2):
-        return None
-    minimum, maximum = activation_range(activation, layer.output.quantization)
-    weights, records, by_offset = packed_filters(layer, minimum, maximum)
-    reach = 128 * np.abs(weights.astype(np.int64)).sum(axis=1) + np.abs(records[:, 0].astype(np.int64))
-    lines = _lines(rows, columns, band)
-    if not by_offset or np.any(reach >= REACH) or lines.bytes > MOST_BYTES:
-        return None
-    fixed = fixed_shift_filters(layer, minimum, maximum, fine=range(layer.filters))
-    if fixed is not None:
-        weights, records = fixed.weights, fixed.fine
-    filters = np.zeros((layer.filters, TAPS, TAPS), np.int64)
-    filters[:, : rows.taps, : columns.taps] = weights.reshape(layer.filters, rows.taps, columns.taps)
-    along, across, channels = lines.along, lines.across, layer.filters
-    by_rows = along is columns
-    return Lowered(
-        kernel=SMALL,
-        header="kernels/depthwise_conv_2d_s8_3x3.h",
-        struct="DepthwiseConv2dS83x3",
-        parameters={
+@dataclass(frozen=True)
+class _Small:
+    """A layer with filters of at most 3 x 3 taps: weights [filters, 3, 3] and constants as `pack_small` takes them."""
+
+    layer: Linear
+    rows: Axis
+    columns: Axis
+    filters: NDArray[np.int64]
+    records: NDArray[np.int32]
+    fixed_shift: bool
+    limits: tuple[int, int]
+
+    def parameters(self, lines: Lines, *, by_rows: bool) -> dict[str, Value]:
+        """``by_rows``: lines are rows."""
+        layer, rows, columns = self.layer, self.rows, self.columns
+        assert layer.input.quantization is not None
+        assert layer.output.quantization is not None
+        along, across, channels = lines.along, lines.across, layer.filters
+        return {
             "records": pack_small(
-                filters if by_rows else filters.transpose(0, 2, 1), records, fixed_shift=fixed is not None
+                self.filters if by_rows else self.filters.transpose(0, 2, 1),
+                self.records,
+                fixed_shift=self.fixed_shift,
             ),
             "batches": layer.input.shape[0],
             "channels": channels,
@@ -228,12 +323,48 @@ def _lower_small_filters(layer: Linear, window: Window, activation: int, band: i
             "outputs": along.outputs,
             "output_lines": across.outputs,
             "band": lines.band,
-            "fixed_shift": fixed is not None,
+            "fixed_shift": self.fixed_shift,
             "input_zero_point": layer.input.quantization.zero_point,
             "output_zero_point": layer.output.quantization.zero_point,
-            "activation_min": minimum,
-            "activation_max": maximum,
-        },
+            "activation_min": self.limits[0],
+            "activation_max": self.limits[1],
+        }
+
+
+def _small_filters(layer: Linear, window: Window, activation: int) -> _Small | None:
+    """None if the layer does not suit the kernel."""
+    assert layer.output.quantization is not None
+    rows, columns = _axes(layer, window)
+    dilated = (window.filter_h - 1) * (window.dilation_h - 1) + (window.filter_w - 1) * (window.dilation_w - 1)
+    if max(rows.taps, columns.taps) > TAPS or dilated or rows.stride != columns.stride or rows.stride not in (1, 2):
+        return None
+    limits = activation_range(activation, layer.output.quantization)
+    weights, records, by_offset = packed_filters(layer, *limits)
+    reach = 128 * np.abs(weights.astype(np.int64)).sum(axis=1) + np.abs(records[:, 0].astype(np.int64))
+    if not by_offset or np.any(reach >= REACH):
+        return None
+    fixed = fixed_shift_filters(layer, *limits, fine=range(layer.filters))
+    if fixed is not None:
+        weights, records = fixed.weights, fixed.fine
+    filters = np.zeros((layer.filters, TAPS, TAPS), np.int64)
+    filters[:, : rows.taps, : columns.taps] = weights.reshape(layer.filters, rows.taps, columns.taps)
+    return _Small(layer, rows, columns, filters, records, fixed is not None, limits)
+
+
+def _lower_small_filters(layer: Linear, window: Window, activation: int, band: int | None) -> Lowered | None:
+    """The kernel for filters of at most 3 x 3 taps, or None if the layer does not suit it. ``band``: see `_lines`."""
+    small = _small_filters(layer, window, activation)
+    if small is None:
+        return None
+    rows, columns, channels = small.rows, small.columns, layer.filters
+    lines = _lines(rows, columns, band)
+    if lines.bytes > MOST_BYTES:
+        return None
+    return Lowered(
+        kernel=SMALL,
+        header=HEADER,
+        struct=STRUCT,
+        parameters=small.parameters(lines, by_rows=lines.along is columns),
         inputs=(layer.input.index,),
         macs=layer.output.elements * window.filter_h * window.filter_w,
         read_past=-channels % CHANNELS,
