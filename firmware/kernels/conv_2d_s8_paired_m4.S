@@ -276,9 +276,10 @@ conv_2d_s8_paired_gather:
     pop.w {r4-r11, pc}
     .size conv_2d_s8_paired_gather, . - conv_2d_s8_paired_gather
 
-#define BLOCK_PAIRS s0
-#define ODD_BLOCK s1
-#define PAIRS s2
+#define PAIRS s0
+#define FROM s1
+#define COLUMNS s2
+#define BLOCK s3
 
 // Four channels of each pixel of a pair, from words a and b.
 .macro expand_words a, b, place
@@ -292,54 +293,81 @@ conv_2d_s8_paired_gather:
     str.w \b, [r3, #\place + 12]
 .endm
 
-// (from, along, block, columns, blocks, pairs)
+// A pair of two blocks, from places that begin with those.
+.macro expand_pair_of_blocks first0, second0, first1, second1
+    ldr.w r4, \first0
+    ldr.w r5, \second0
+    ldr.w r6, \first1
+    ldr.w r7, \second1
+    expand_words r4, r5, 0
+    expand_words r6, r7, 16
+    add.w r3, r3, r10
+.endm
+
+// (from, along, block, columns, blocks, pairs): two blocks of all pairs at a time, two pairs a turn; an odd number of
+// pairs begins in the middle of one.
     .section .text.conv_2d_s8_paired_gather_planes, "ax", %progbits
     .global conv_2d_s8_paired_gather_planes
     .type conv_2d_s8_paired_gather_planes, %function
     .balign 8
 conv_2d_s8_paired_gather_planes:
-    push.w {r4-r9, r11, lr}
-    ldr.w r4, [sp, #32] // blocks
-    ldr.w r5, [sp, #36] // pairs
-    lsr.w r6, r4, #1
-    and r4, r4, #1
-    vmov BLOCK_PAIRS, r6
-    vmov ODD_BLOCK, r4
-    vmov PAIRS, r5
+    push.w {r4-r11, lr}
+    ldr.w r11, [sp, #36] // blocks
+    ldr.w r4, [sp, #40] // pairs
+    vmov FROM, r0
+    vmov PAIRS, r4
+    vmov COLUMNS, r3
+    vmov BLOCK, r2
+    lsl.w r10, r11, #4 // bytes of a pair
+    add.w r2, r1, r1, lsl #1
+    subs.w r11, r11, #2
+    blt.w 4f
     .balign 8
-1:  // a pair
-    vmov lr, BLOCK_PAIRS
-    mov.w r11, r0
-    add.w r12, r0, r1
-    add.w r0, r12, r1
-    cmp.w lr, #0
-    beq.w 3f
+1:  // two blocks
+    vmov r0, FROM
+    vmov r12, BLOCK
+    vmov r3, COLUMNS
+    vmov lr, PAIRS
+    add.w r12, r0, r12
+    add.w r5, r3, #32
+    vmov r4, BLOCK
+    add.w r4, r12, r4
+    vmov COLUMNS, r5
+    vmov FROM, r4
+    adds.w lr, lr, #1
+    lsrs.w lr, lr, #1
+    bcs.w 2f
+    sub.w r0, r0, r1, lsl #1
+    sub.w r12, r12, r1, lsl #1
+    b.w 3f
+    .balign 8
 2:
-    ldr.w r4, [r11]
-    ldr.w r5, [r12]
-    ldr.w r6, [r11, r2]
-    ldr.w r7, [r12, r2]
-    add.w r11, r11, r2, lsl #1
-    add.w r12, r12, r2, lsl #1
-    expand_words r4, r5, 0
-    expand_words r6, r7, 16
-    add.w r3, r3, #32
+    expand_pair_of_blocks [r0], "[r0, r1]", [r12], "[r12, r1]"
+3:
+    expand_pair_of_blocks "[r0, r1, lsl #1]", "[r0, r2]", "[r12, r1, lsl #1]", "[r12, r2]"
+    add.w r0, r0, r1, lsl #2
+    add.w r12, r12, r1, lsl #2
     subs.w lr, lr, #1
     bne.w 2b
-3:
-    vmov lr, ODD_BLOCK
-    cmp.w lr, #0
-    beq.w 4f
-    ldr.w r4, [r11]
-    ldr.w r5, [r12]
-    expand_words r4, r5, 0
-    add.w r3, r3, #16
+    subs.w r11, r11, #2
+    bge.w 1b
 4:
+    adds.w r11, r11, #2
+    beq.w 6f
+    vmov r0, FROM
+    vmov r3, COLUMNS
     vmov lr, PAIRS
+    .balign 8
+5:  // the last one
+    ldr.w r4, [r0]
+    ldr.w r5, [r0, r1]
+    add.w r0, r0, r1, lsl #1
     subs.w lr, lr, #1
-    vmov PAIRS, lr
-    bne.w 1b
-    pop.w {r4-r9, r11, pc}
+    expand_words r4, r5, 0
+    add.w r3, r3, r10
+    bne.w 5b
+6:
+    pop.w {r4-r11, pc}
     .size conv_2d_s8_paired_gather_planes, . - conv_2d_s8_paired_gather_planes
 
 #endif

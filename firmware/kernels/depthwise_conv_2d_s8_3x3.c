@@ -269,9 +269,25 @@ void depthwise_conv_2d_s8_3x3(const DepthwiseConv2dS83x3 *layer, const int8_t *i
     }
 }
 
-static uint32_t *fill(uint32_t *to, int32_t places, int32_t count, uint32_t padding) {
-    for (; count > 0; count--, to += places) {
+static inline void fill(uint32_t *to, int32_t count, uint32_t padding) {
+    for (; count >= 4; count -= 4, to += 4) {
+        to[0] = to[1] = to[2] = to[3] = padding;
+    }
+    for (; count > 0; count--, to++) {
         *to = padding;
+    }
+}
+
+// `gap` words before every line but the first of so many, `length` words apart; returns the end of the last gap.
+static inline uint32_t *fill_gaps(uint32_t *to, int32_t lines, int32_t length, int32_t gap, uint32_t padding) {
+    if (gap == 1) {
+        for (; lines > 1; lines--, to += length) {
+            *to = padding;
+        }
+        return to;
+    }
+    for (; lines > 1; lines--, to += length) {
+        fill(to, gap, padding);
     }
     return to;
 }
@@ -280,28 +296,34 @@ static uint32_t *fill(uint32_t *to, int32_t places, int32_t count, uint32_t padd
 static void pad_lines(const DepthwiseConv2dS83x3 *layer, uint32_t *plane, bool first, uint32_t padding) {
     const int32_t before = layer->lines_pad * layer->length + layer->pad, gap = layer->length - layer->inside;
     if (first) {
-        (void)fill(plane, 1, before, padding);
+        fill(plane, before, padding);
     }
-    uint32_t *to = plane + before + layer->inside;
-    for (int32_t line = layer->lines_inside; line > 1; line--, to += layer->length) {
-        (void)fill(to, 1, gap, padding);
-    }
-    (void)fill(to, 1, layer->output_plane / 4 + before - (int32_t)(to - plane), padding);
+    uint32_t *const end = fill_gaps(plane + before + layer->inside, layer->lines_inside, layer->length, gap, padding);
+    fill(end, layer->output_plane / 4 + before - (int32_t)(end - plane), padding);
 }
 
-// The padding of a plane whose lines are interleaved.
-static void pad_line_pairs(const DepthwiseConv2dS83x3 *layer, uint32_t *plane, uint32_t padding) {
-    const int32_t length = layer->length, end = layer->lines_pad + layer->lines_inside;
-    for (int32_t line = 0; line < 2 * layer->output_lines + 1; line++) {
-        uint32_t *to = plane + (line >> 1) * 2 * length + (line & 1);
-        if (line < layer->lines_pad || line >= end) {
-            (void)fill(to, 2, length, padding);
-        } else {
-            to = fill(to, 2, layer->pad, padding) + 2 * layer->inside;
-            (void)fill(to, 2, length - layer->pad - layer->inside, padding);
-        }
+// Places of an interleaved line.
+static inline void fill_line(uint32_t *plane, int32_t line, int32_t first, int32_t end, uint32_t padding) {
+    uint32_t *const to = plane + (line >> 1) * 2 * end + (line & 1);
+    for (int32_t i = first; i < end; i++) {
+        to[2 * i] = padding;
     }
-    pad_behind(layer, plane, layer->output_lines, padding);
+}
+
+// The padding of a plane whose lines are interleaved in pairs, with that of a pair's lines side by side.
+static void pad_line_pairs(const DepthwiseConv2dS83x3 *layer, uint32_t *plane, uint32_t padding) {
+    const int32_t length = layer->length, pairs = layer->output_lines, inside_end = layer->pad + layer->inside;
+    const int32_t gap = 2 * (length - layer->inside), end = layer->lines_pad + layer->lines_inside;
+    for (int32_t line = 0; line < layer->lines_pad; line++) {
+        fill_line(plane, line, 0, length, padding);
+    }
+    for (int32_t line = end; line < 2 * pairs; line++) {
+        fill_line(plane, line, 0, length, padding);
+    }
+    fill(plane, 2 * layer->pad, padding);
+    (void)fill_gaps(plane + 2 * inside_end, pairs + 1, 2 * length, gap, padding);
+    fill_line(plane + 2 * pairs * length, 0, end > 2 * pairs ? inside_end : 0, length, padding);
+    pad_behind(layer, plane, pairs, padding);
 }
 
 void depthwise_conv_2d_s8_3x3_planes(const DepthwiseConv2dS83x3 *layer, const int8_t *input, int8_t *output) {
