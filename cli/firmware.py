@@ -68,6 +68,7 @@ def build(
         "bench": BENCH_HELP,
         "model": MODEL_HELP,
         "no_dce": NO_DCE_HELP,
+        "optimize": OPTIMIZE_HELP,
         "streaming": STREAMING_HELP,
         "out": "file for the picture (default build/plans/<model>.svg)",
     }
@@ -78,6 +79,7 @@ def plan(
     bench: str | None = None,
     model: str | None = None,
     no_dce: bool = False,
+    optimize: str | None = None,
     streaming: str | None = None,
     out: str | None = None,
 ) -> None:
@@ -86,6 +88,7 @@ def plan(
     from common.paths import BUILD
     from generator.compile import compile_model
     from generator.importer import read_model
+    from generator.placement import check_objective
     from generator.plan_report import plan_summary, plan_svg, plan_table
 
     choice = chosen_model(bench, model, streaming)
@@ -95,6 +98,7 @@ def plan(
             read_model(choice.model),
             str(choice.model),
             dead_channels=not no_dce,
+            compact=check_objective(optimize or DEFAULT_OPTIMIZE) == "memory",
             streaming=choice.benchmark.streaming,
             front_end=choice.benchmark.front_end,
         )

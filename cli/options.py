@@ -29,7 +29,7 @@ RUNTIME_HELP = (
 TFLM_LIB_HELP = "for runtime tflm: folder of the library, or OWNER/NAME@VERSION or URL#COMMIT for PlatformIO to fetch"
 OPTIMIZE_HELP = (
     "what RAM is spent for: latency (kernels and constants are copied there at boot), memory (nothing is) or balanced"
-    f" (kernels, and constants that pay) (default {DEFAULT_OPTIMIZE})"
+    f" (kernels, larger activations, and constants that pay) (default {DEFAULT_OPTIMIZE})"
 )
 STREAMING_HELP = "axis of the input that is time: one step of it at a time, all else is kept between inferences"
 NO_DCE_HELP = "keep dead channels: those that are constant or that nobody uses"

@@ -33,7 +33,7 @@ def compile_model(
     *,
     dead_channels: bool = True,
     compact: bool = False,
-    planes: bool = False,
+    planes: bool = True,
     wide_bytes: int = MOST_BYTES,
     tuning: Tuning | None = None,
     streaming: int | None = None,
@@ -41,10 +41,10 @@ def compile_model(
 ) -> Compiled:
     """Read, optimise, lower and plan a `.tflite` model. ``name`` is for messages; ``dead_channels`` drops those.
 
-    ``compact``: no kernel that needs larger weights than the model's to be faster; ``wide_bytes``: what such weights
-    may take otherwise. ``planes``: activations around depthwise convolutions as `generator.planes` has them, which
-    takes more memory. ``tuning``: choices that replace
-    rules. ``streaming``: take one step along this axis of the input at a time, see `generator.streaming`.
+    ``compact``: neither weights that are larger than the model's to be faster, nor activations; ``wide_bytes``: what
+    such weights may take otherwise. ``planes``: whether activations around depthwise convolutions may be larger, see
+    `generator.planes`. ``tuning``: choices that replace rules. ``streaming``: take one step along this axis of the
+    input at a time, see `generator.streaming`.
     ``front_end``: what makes the steps from samples, see `generator.front_end`.
 
     Raises:
@@ -62,7 +62,7 @@ def compile_model(
             changes += notes
         ready = tuned(ready, tuning or Tuning())
         ready = with_tiles(ready, 0 if compact else wide_bytes)
-        program = lower(with_planes(ready) if planes else ready)
+        program = lower(with_planes(ready) if planes and not compact else ready)
         if streaming is not None:
             program = replace(program, prime=_prime(whole, program, streaming))
         if front_end:

@@ -7,11 +7,11 @@ from pathlib import Path
 from common.artifact import ModelInfo, StepInfo
 from common.benchmark import Benchmark
 from common.board import Board
-from generator.compile import compile_model
-from generator.fit import check_fit, check_ports
+from generator.compile import Compiled, compile_model
+from generator.fit import check_fit, check_ports, data_bytes
 from generator.long_turns import with_long_turns
 from generator.ops.winograd import MOST_BYTES
-from generator.placement import place
+from generator.placement import Placement, place
 from generator.plan_report import plan_summary
 from generator.render import render_project
 from generator.straight import with_straight
@@ -53,24 +53,37 @@ class Contents:
     notes: tuple[str, ...] = ()
 
 
+def _placed(request: Request) -> tuple[Compiled, Placement]:
+    """The model compiled, and where its parts go: with larger activations to be faster, unless these take the room that
+    lets kernels run from RAM."""
+    board, benchmark = request.board, request.benchmark
+    runs_from_ram = any(ram.code_address is not None for ram in board.rams)
+    for planes in (True, False):
+        compiled = compile_model(
+            request.content,
+            str(request.model),
+            dead_channels=request.dead_channels,
+            compact=request.optimize == "memory",
+            planes=planes,
+            wide_bytes=min(MOST_BYTES, board.flash.size // 2),
+            tuning=request.tuning,
+            streaming=benchmark.streaming,
+            front_end=benchmark.front_end,
+        )
+        needed = data_bytes(compiled.memory.arena_bytes, benchmark)
+        placement = place(compiled.program, board, request.optimize, needed, request.ram_budget)
+        if placement.code is not None or request.optimize == "memory" or not runs_from_ram:
+            break
+    check_ports(compiled.program, benchmark, request.model)
+    check_fit(compiled.program.constant_bytes, compiled.memory.arena_bytes, board, benchmark)
+    return compiled, placement
+
+
 def compiled_contents(request: Request) -> Contents:
     """The model compiled ahead of time. Raises UserError where that cannot be done."""
     board, benchmark = request.board, request.benchmark
-    compiled = compile_model(
-        request.content,
-        str(request.model),
-        dead_channels=request.dead_channels,
-        compact=request.optimize == "memory",
-        planes=request.optimize == "latency",
-        wide_bytes=min(MOST_BYTES, board.flash.size // 2),
-        tuning=request.tuning,
-        streaming=benchmark.streaming,
-        front_end=benchmark.front_end,
-    )
+    compiled, placement = _placed(request)
     program, memory = compiled.program, compiled.memory
-    check_ports(program, benchmark, request.model)
-    needed = check_fit(program.constant_bytes, memory.arena_bytes, board, benchmark)
-    placement = place(program, board, request.optimize, needed, request.ram_budget)
     program = with_long_turns(with_straight(program, placement.straight), placement.long_turns)
 
     def files(folder: Path, energy: bool) -> dict[str, str]:

@@ -50,10 +50,7 @@ def converts(wire: str, port: Port) -> bool:
 
 
 def check_fit(constant_bytes: int, arena_bytes: int, board: Board, benchmark: Benchmark) -> int:
-    """Refuse early what cannot fit whatever the compiler does; the linker has the last word.
-
-    Returns the bytes of RAM that arena, stack and buffers need.
-    """
+    """Refuse early what cannot fit whatever the compiler does; the linker has the last word. Returns `data_bytes`."""
     excess = constant_bytes - board.flash.size
     if excess > 0:
         raise UserError(
@@ -61,13 +58,18 @@ def check_fit(constant_bytes: int, arena_bytes: int, board: Board, benchmark: Be
             f" {excess:,} more than the {board.flash.size:,} there are"
         )
     ram = board.ram_bytes
-    needed = arena_bytes + STACK_BYTES + buffer_bytes(benchmark)
+    needed = data_bytes(arena_bytes, benchmark)
     if needed > ram:
         raise UserError(
             f"the model is too large for {board.title}: tensor arena, input buffer and stack need {needed:,} bytes of"
             f" RAM, {needed - ram:,} more than the {ram:,} there are"
         )
     return needed
+
+
+def data_bytes(arena_bytes: int, benchmark: Benchmark) -> int:
+    """RAM that arena, stack and buffers need."""
+    return arena_bytes + STACK_BYTES + buffer_bytes(benchmark)
 
 
 def buffer_bytes(benchmark: Benchmark) -> int:

@@ -212,6 +212,28 @@ def test_large_planes(seed: int, tmp_path: Path) -> None:
     verify(seed, tmp_path, large_planes)
 
 
+def separable(seed: int) -> bytes:
+    """Depthwise and pointwise convolutions in turn, with odd and even sizes and any number of channels."""
+    network = Network(seed)
+    unit = {"padding": SAME} | dict.fromkeys(STEPS, 1)
+    for _ in range(6):
+        channels = int(network.rng.choice([4, 5, 8, 13, 16, 22, 32]))
+        network.layer("CONV_2D", (channels, 1, 1, network.shape[3]), 0, (*network.shape[:3], channels), options=unit)
+        if min(network.shape[1:3]) >= 3:
+            network.depthwise(3)
+    network.layer("CONV_2D", (9, 1, 1, network.shape[3]), 0, (*network.shape[:3], 9), options=unit)
+    network.fully_connected(5)
+    return build_model(network.tensors, network.operators, [0], [network.top])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_planes(seed: int, tmp_path: Path) -> None:
+    pytest.importorskip("tflite_micro")
+    kernels = [step.kernel for step in compile_model(separable(seed), "separable").program.steps]
+    assert kernels.count("depthwise_conv_2d_s8_3x3_planes") > 1
+    verify(seed, tmp_path, separable)
+
+
 def pointwise_layers(seed: int, numbers: Sequence[int] = (8, 16, 32, 8, 16, 48, 20, 8, 16, 32, 5)) -> bytes:
     """Numbers of inputs for each variant of the paired convolution, all with and without a clamp at the zero point."""
     network = Network(seed)

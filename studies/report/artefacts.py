@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from itertools import product
 
 from common.artifact import Firmware, load_firmware
 from common.board import Board
@@ -75,11 +76,15 @@ def _tensors(firmware: Firmware) -> tuple[Tensor, ...]:
 
     if firmware.runtime != "aot":
         return ()
-    for dead_channels in (True, False):
+    for dead_channels, planes in product((True, False), repeat=2):
         try:
             content = firmware.model_file.read_bytes()
             compiled = compile_model(
-                content, firmware.model.name, dead_channels=dead_channels, compact=firmware.optimize == "memory"
+                content,
+                firmware.model.name,
+                dead_channels=dead_channels,
+                compact=firmware.optimize == "memory",
+                planes=planes,
             )
         except (OSError, UserError):
             return ()

@@ -75,9 +75,10 @@ def test_a_gain_too_small_to_matter_is_no_choice() -> None:
 
 
 def test_choices_that_enlarge_the_arena_are_left_out(kws: bytes) -> None:
-    gain = best_choices(measured(1000), [(Tuning({0: WIDE}), measured(900))])
+    wider = Tuning({2: OperatorTuning(columns=62)})
+    gain = best_choices(measured(50, 50, 1000), [(wider, measured(50, 50, 900))])
     arena = compile_model(kws, "kws").memory.arena_bytes
-    tuned = compile_model(kws, "kws", tuning=Tuning({0: WIDE})).memory.arena_bytes
+    tuned = compile_model(kws, "kws", tuning=wider).memory.arena_bytes
     assert arena < tuned
     assert within_arena(gain, kws, "kws", False, arena) == []
     assert within_arena(gain, kws, "kws", False, tuned) == gain
