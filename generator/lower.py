@@ -125,6 +125,7 @@ def _step(operator: Operator, call: Lowered, part: int, inputs: tuple[str | None
         macs=call.macs,
         constant_reads=call.constant_reads,
         part=part,
+        straight_blocks=call.straight_blocks,
     )
 
 

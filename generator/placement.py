@@ -8,12 +8,13 @@ from common.errors import UserError
 from generator.long_turns import CODE_BYTES as LONG_TURNS_BYTES
 from generator.long_turns import LongTurns, choose_long_turns
 from generator.program import Program
-from generator.straight import choose_straight, straight_bytes
+from generator.straight import choose_straight, straight_bytes, with_straight
 
 OBJECTIVES = ("latency", "balanced", "memory")
 BALANCED = 1.0  # cycles an inference must save for each byte of RAM that a constant or straight code takes
 LATENCY = 0.2  # the same for longer turns at the objective latency
 CODE_BYTES = 32 * 1024  # of kernels, at most about
+FLASH_CODE_BYTES = 96 * 1024  # of flash, at most about, that is not constants
 RESERVE = 1024  # bytes of RAM for what the C library and the command interpreter keep
 
 
@@ -70,11 +71,12 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
     straight, long_turns = frozenset[int](), frozenset[LongTurns]()
     if code is not None:
         room = min(code.size - CODE_BYTES, budget)
-        straight = choose_straight(program, room, BALANCED)
+        flash_room = board.flash.size - program.constant_bytes - FLASH_CODE_BYTES
+        straight = choose_straight(program, room, flash_room, BALANCED)
         straight_size = sum(map(straight_bytes, straight))
         long_turns = choose_long_turns(program, room - straight_size, LATENCY if objective == "latency" else BALANCED)
         budget -= straight_size + LONG_TURNS_BYTES * len(long_turns)
-    chosen = _chosen(program, board, objective, rooms, budget)
+    chosen = _chosen(with_straight(program, straight), board, objective, rooms, budget)
     address = None if code is None else code.code_address
     alias = None if code is None or address is None else Memory("ram_code", "ram", address, code.size)
     in_ram, beside_data = frozenset[str]().union(*chosen), frozenset[str]().union(*chosen[1:])

@@ -264,7 +264,7 @@ def test_straight_code(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     verify(seed, tmp_path, lambda _: content)
     (source,) = tmp_path.rglob("gen/straight_m4.S")
     lines = source.read_text().splitlines()
-    written = {int(line.split()[1]) for line in lines if line.startswith("straight ")}
+    written = {int(line.split()[1]) for line in lines if line.startswith("chained ")}
     assert written <= straight
     assert len(written) > 3 * len(straight) // 4
 

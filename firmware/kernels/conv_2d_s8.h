@@ -45,6 +45,7 @@ typedef struct {
     int32_t by_offset;    // which of the two kinds of rescaling
     int32_t fixed_shift;  // a third kind, of `conv_2d_s8_paired`
     Conv2dS8Block *block; // code of `conv_2d_s8_paired` for this number of inputs, or NULL
+    int32_t block_words;  // of a block of `conv_2d_s8_paired`
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
 } Conv2dS8;

@@ -299,7 +299,7 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
                 int8_t *last = to + (pixels - 1) * channels;
                 compute(block, pairs_end, pairs_end + words, last, (int32_t)(nowhere - last), words, 4 * words, 0);
             }
-            block += words + CONV_2D_PAIRED_TAIL;
+            block += layer->block_words;
         }
         if (low > INT8_MIN || high < INT8_MAX) {
             clamp_outputs(output, pixels * channels, low, high);
@@ -346,7 +346,7 @@ static void compute_pairs(const Conv2dS8Planes *layer, Sweep sweep, const int8_t
                                             pairs);
         }
         const int32_t *block = layer->blocks;
-        for (int32_t i = 0; i < layer->output_blocks; i++, block += words + CONV_2D_PAIRED_TAIL) {
+        for (int32_t i = 0; i < layer->output_blocks; i++, block += layer->block_words) {
             const int32_t place = i == layer->output_blocks - 1 ? layer->last_block : i * layer->output_block;
             compute(block, columns, end, to + place, sweep.to_along, words, 4 * pairs * words, skip);
         }

@@ -43,6 +43,7 @@ typedef struct {
     int32_t output_second;
     int32_t fixed_shift;
     Conv2dS8Block *block;
+    int32_t block_words; // of a block of filters
 } Conv2dS8Planes;
 
 // scratch: 8 * words * columns bytes, 4-byte aligned.

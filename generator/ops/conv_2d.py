@@ -26,9 +26,11 @@ from generator.ops.lowered import Lowered
 from generator.ops.packing import (
     INPUTS_PER_STEP,
     PAIRED_FILTERS,
+    PAIRED_TAIL,
     can_pair,
     overlapping_blocks,
     pack_blocks,
+    pack_chained,
     pack_paired,
     pack_paired_fixed,
     packed_filters,
@@ -201,6 +203,7 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
         blocks = pack_paired_fixed(weights, fixed.fine, fixed.whole)
     else:
         blocks = pack_paired(weights, records) if paired else pack_blocks(weights, records, groups)
+    chained = fixed_shift_filters(layer, minimum, maximum, fine=range(layer.filters)) if fixed is not None else None
     return Lowered(
         kernel=kernel,
         header=f"kernels/{kernel}.h",
@@ -221,6 +224,7 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
             **plane,
             "by_offset": by_offset,
             "fixed_shift": fixed is not None,
+            "block_words": words * PAIRED_LANES + PAIRED_TAIL if paired else 0,
             "input_zero_point": layer.input.quantization.zero_point,
             "output_zero_point": layer.output.quantization.zero_point,
             "activation_min": minimum,
@@ -235,6 +239,7 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
         + (PAIRED_FILTERS if paired else 0)
         + (plane_bytes + INPUTS_PER_STEP if plane_bytes else 0),
         lead={0: lead_bytes(layer, window, lanes * columns, layer.filters // groups if groups > 1 else None)},
+        straight_blocks=None if chained is None else pack_chained(weights, chained.fine),
     )
 
 

@@ -11,7 +11,9 @@ from generator.ops.lowered import Lowered
 from generator.ops.packing import (
     INPUTS_PER_STEP,
     PAIRED_FILTERS,
+    PAIRED_TAIL,
     overlapping_blocks,
+    pack_chained,
     pack_paired,
     pack_paired_fixed,
     packed_filters,
@@ -41,7 +43,7 @@ def lower_planes(layer: Linear, source: Places, target: Places, limits: tuple[in
     lines = _lines(layer, source, target)
     words = padded_depth(layer.input.shape[3]) // 2
     columns = max(columns, lines.length // LANES, lines.lines // LANES if lines.length % LANES else 1)
-    blocks, fixed = _blocks(layer, limits, whole=target.planes)
+    blocks, fixed, chained = _blocks(layer, limits, whole=target.planes)
     count = -(-layer.filters // PAIRED_FILTERS)
     return Lowered(
         kernel=KERNEL,
@@ -67,6 +69,7 @@ def lower_planes(layer: Linear, source: Places, target: Places, limits: tuple[in
             "interleaved": target.second is not None,
             "output_second": target.second or 0,
             "fixed_shift": fixed,
+            "block_words": LANES * words + PAIRED_TAIL,
         },
         inputs=(layer.input.index,),
         macs=layer.output.elements * layer.input.shape[3],
@@ -74,6 +77,7 @@ def lower_planes(layer: Linear, source: Places, target: Places, limits: tuple[in
         read_past=-layer.input.shape[3] % INPUTS_PER_STEP,
         scratch_bytes=LANES * columns * words * 4,
         output_bytes=target.bytes,
+        straight_blocks=chained,
     )
 
 
@@ -87,9 +91,11 @@ def _lines(layer: Linear, source: Places, target: Places) -> _Lines:
     return min(by_rows, by_columns, key=lambda lines: (lines.length % LANES, -lines.length))
 
 
-def _blocks(layer: Linear, limits: tuple[int, int], *, whole: bool) -> tuple[NDArray[np.int32], bool]:
-    """Packed filters, and whether they are for the fixed shift. ``whole``: the last block is filled up with filters of
-    zero weights; else it shares filters with the one before."""
+def _blocks(
+    layer: Linear, limits: tuple[int, int], *, whole: bool
+) -> tuple[NDArray[np.int32], bool, NDArray[np.int32] | None]:
+    """Packed filters, whether they are for the fixed shift, and blocks for straight code, if there are such. ``whole``:
+    the last block is filled up with filters of zero weights; else it shares filters with the one before."""
     weights, records, _ = packed_filters(layer, *limits)
     added = -layer.filters % PAIRED_FILTERS if whole else 0
     places = overlapping_blocks(layer.filters + added, PAIRED_FILTERS)
@@ -97,5 +103,7 @@ def _blocks(layer: Linear, limits: tuple[int, int], *, whole: bool) -> tuple[NDA
     fixed = fixed_shift_filters(layer, *limits, fine=odd, whole=even)
     rows = ((0, added), (0, 0))
     if fixed is None:
-        return pack_paired(np.pad(weights, rows), np.pad(records, rows, mode="edge")), False
-    return pack_paired_fixed(np.pad(fixed.weights, rows), np.pad(fixed.fine, rows), np.pad(fixed.whole, rows)), True
+        return pack_paired(np.pad(weights, rows), np.pad(records, rows, mode="edge")), False, None
+    weights, chained = np.pad(fixed.weights, rows), fixed_shift_filters(layer, *limits, fine=range(layer.filters))
+    straight = None if chained is None else pack_chained(weights, np.pad(chained.fine, rows))
+    return pack_paired_fixed(weights, np.pad(fixed.fine, rows), np.pad(fixed.whole, rows)), True, straight

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from generator.graph import Tensor
 from generator.program import Value
 
@@ -23,7 +26,8 @@ class Lowered:
     kernel whose elements keep their size or shrink). Of those positions it may start at the same byte as the inputs
     ``in_place`` too, if not between. With ``overwrites`` the first output is the first input's memory itself, which
     nothing else reads. The first output's buffer has ``output_bytes``, if they are given. ``constant_reads`` says about
-    how often an inference reads the constants from end to end.
+    how often an inference reads the constants from end to end. ``straight_blocks``: what the field ``blocks`` becomes
+    where the kernel calls straight code.
     """
 
     kernel: str
@@ -40,6 +44,7 @@ class Lowered:
     output_bytes: int = 0
     outputs: tuple[int, ...] | None = None
     constant_reads: int = 1
+    straight_blocks: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)

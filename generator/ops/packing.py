@@ -14,6 +14,7 @@ INPUT_ORDER = (0, 2, 1, 3)  # in which SXTB16 of a word and of the word rotated 
 PAIRED_FILTERS = 4  # CONV_2D_PAIRED_FILTERS in firmware/kernels/conv_2d_s8_paired.h
 PAIRED_TAIL = 16  # CONV_2D_PAIRED_TAIL there
 PAIRED_REACH = 2**23  # of the sums of filters in the high bytes
+CHAINED_TAIL = 8  # CONV_2D_CHAINED_TAIL in firmware/kernels/conv_2d_s8_chained.h
 
 
 def padded_depth(depth: int) -> int:
@@ -115,12 +116,17 @@ def paired_weights(weights: NDArray[np.int8]) -> NDArray[np.int32]:
 
     For every four inputs the halfwords of inputs 0 and 2 of each pair of filters, then those of inputs 1 and 3.
     """
-    *blocks, filters, depth = weights.shape
-    padded = np.zeros((*blocks, filters, padded_depth(depth)), np.int16)
-    padded[..., :depth] = weights
-    halves = (256 * padded[..., 1::2, :] + padded[..., ::2, :]).astype("<i2")
-    steps = halves.reshape(*blocks, filters // 2, -1, INPUTS_PER_STEP)[..., INPUT_ORDER]
-    steps = np.moveaxis(steps.reshape(*blocks, filters // 2, -1, 2), -3, -2)
+    return _words_of_halves(weights[..., 1::2, :], weights[..., ::2, :])
+
+
+def _words_of_halves(high: NDArray[np.int8], low: NDArray[np.int8]) -> NDArray[np.int32]:
+    """[..., rows, depth] -> [..., words]: 256 x high + low of inputs 0 and 2 of all rows, of inputs 1 and 3, and so on
+    for every four inputs."""
+    *blocks, rows, depth = high.shape
+    halves = np.zeros((*blocks, rows, padded_depth(depth)), "<i2")
+    halves[..., :depth] = 256 * high.astype(np.int16) + low
+    steps = halves.reshape(*blocks, rows, -1, INPUTS_PER_STEP)[..., INPUT_ORDER]
+    steps = np.moveaxis(steps.reshape(*blocks, rows, -1, 2), -3, -2)
     words: NDArray[np.int32] = np.ascontiguousarray(steps).reshape(*blocks, -1).view("<i4").astype(np.int32)
     return words
 
@@ -151,6 +157,23 @@ def pack_paired_fixed(
     biases = np.stack([even[..., 0].astype(np.int64) + odd[..., 0], even[..., 0]], axis=-1)
     tails = np.concatenate([even[..., 1:], odd[..., 1:]], axis=-1)
     return _paired_blocks(weights[chosen], biases.astype(np.uint32).view(np.int32), tails)
+
+
+def pack_chained(weights: NDArray[np.int8], fine: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Weights [filters, depth] and fine constants [filters, 2] of `generator.ops.clamped_shift.FixedShift` -> blocks of
+    firmware/kernels/conv_2d_s8_chained.h, flattened."""
+    chosen = overlapping_blocks(len(weights), PAIRED_FILTERS)
+    in_blocks, bias = weights[chosen], fine[chosen, 0].astype(np.int64)
+    parts = [_words_of_halves(in_blocks[:, :-1], in_blocks[:, 1:]), chained_biases(bias), fine[chosen, 1]]
+    return np.concatenate(parts, axis=1).astype(np.int32).reshape(-1)
+
+
+def chained_biases(bias: NDArray[np.int64]) -> NDArray[np.int32]:
+    """[..., 4] in 256ths -> [..., 4]: of the three sums and of 256 times the last filter's, modulo 2^32."""
+    sums = bias[..., :-1] + (bias[..., 1:] >> 8)
+    last = bias[..., 3] - (sums[..., 2] << 8) + (sums[..., 1] << 16) - (sums[..., 0] << 24)
+    words = np.concatenate([sums, last[..., None]], axis=-1)
+    return (words & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
 
 def _paired_blocks(weights: NDArray[np.int8], biases: NDArray[np.int32], tails: NDArray[np.int32]) -> NDArray[np.int32]:
