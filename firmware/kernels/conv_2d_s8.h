@@ -37,7 +37,7 @@ typedef struct {
     int32_t reach_h, reach_w; // of the window: (filter - 1) * dilation + 1
     int32_t row_bytes;        // of a row of the window where that is one piece of memory, otherwise 0
     int32_t staged;           // rows are not a multiple of four bytes: they are collected before they are expanded
-    int32_t tails;            // windows of three rows of whole words and a byte, whose weights come last
+    int32_t tails;            // last bytes of each row whose inputs come after the whole words of all rows
     // Where not 0, the input, of source_h rows of source_w pixels, is copied first to a plane of so many bytes, after
     // so many rows and pixels of padding. The geometry above is then that of the plane.
     int32_t plane_bytes, source_h, source_w, plane_top, plane_left;

@@ -1,15 +1,12 @@
 #include "conv_2d_s8_paired.h"
 
 #include "dsp.h"
-#include "im2col_s8.h"
+#include "im2col_s8_paired.h"
 #include "requantize.h"
 
 #include <stddef.h>
-#include <string.h>
 
-#define LANES CONV_2D_PAIRED_LANES
 #define FILTERS CONV_2D_PAIRED_FILTERS
-#define STAGE_SLACK 4 // bytes behind a staged window, which is copied in words
 
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 // conv_2d_s8_paired_m4.S: for any number of inputs, a multiple of 16, 16 and 8.
@@ -100,30 +97,6 @@ static Conv2dS8Block *block_of(int32_t inputs, bool fixed_shift) {
 }
 #endif
 
-// Expands `count` inputs, or up to three more, of the two pixels of a column; returns where the next ones belong.
-static inline uint32_t *expand_pair(uint32_t *column, const int8_t *a, const int8_t *b, int32_t count) {
-    for (; count > 4; count -= 8, a += 8, b += 8, column += 8) {
-        uint32_t a0 = read_word(a), a1 = read_word(a + 4), b0 = read_word(b), b1 = read_word(b + 4);
-        column[0] = even_bytes(a0);
-        column[1] = even_bytes(b0);
-        column[2] = odd_bytes(a0);
-        column[3] = odd_bytes(b0);
-        column[4] = even_bytes(a1);
-        column[5] = even_bytes(b1);
-        column[6] = odd_bytes(a1);
-        column[7] = odd_bytes(b1);
-    }
-    if (count > 0) {
-        uint32_t a0 = read_word(a), b0 = read_word(b);
-        column[0] = even_bytes(a0);
-        column[1] = even_bytes(b0);
-        column[2] = odd_bytes(a0);
-        column[3] = odd_bytes(b0);
-        column += 4;
-    }
-    return column;
-}
-
 // Expands pairs of pixels that lie one after another and are their own windows.
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 void conv_2d_s8_paired_gather(const int8_t *from, int32_t channels, int32_t pairs, uint32_t *columns);
@@ -146,140 +119,20 @@ static void gather_pixels(const int8_t *from, int32_t channels, int32_t pixels, 
     }
 }
 
-// Pairs of pixels of one output row whose windows lie on the input as a whole. Distances in bytes of the input.
-typedef struct {
-    int32_t pairs, pixel_step;
-    int32_t rows, row_bytes, row_step; // of a window
-    int32_t words;                     // of a pixel in a column
-} Run;
-
-// Windows whose rows are whole words.
-__attribute__((noinline)) static void expand_run(Run run, const int8_t *from, uint32_t *column) {
-    for (; run.pairs > 0; run.pairs--, from += LANES * run.pixel_step) {
-        const int8_t *a = from;
-        for (int32_t row = run.rows; row > 0; row--, a += run.row_step) {
-            column = expand_pair(column, a, a + run.pixel_step, run.row_bytes);
-        }
-    }
-}
-
-// Other windows: their rows are put one after another first.
-__attribute__((noinline)) static void expand_staged_run(Run run, const int8_t *from, uint32_t *column, int8_t *stage) {
-    int8_t *const other = stage + 2 * run.words + STAGE_SLACK;
-    for (; run.pairs > 0; run.pairs--, from += LANES * run.pixel_step) {
-        stage_rows(from, run.rows, run.row_bytes, run.row_step, stage);
-        stage_rows(from + run.pixel_step, run.rows, run.row_bytes, run.row_step, other);
-        column = expand_pair(column, stage, other, 2 * run.words);
-    }
-}
-
-static inline uint32_t *expand_tails(uint32_t *column, const int8_t *a, const int8_t *b, int32_t row_step) {
-    column[0] = half_pair(a[0], a[2 * row_step]);
-    column[1] = half_pair(b[0], b[2 * row_step]);
-    column[2] = half_pair(a[row_step], 0);
-    column[3] = half_pair(b[row_step], 0);
-    return column + 4;
-}
-
-// Windows of three rows of `whole` bytes and a last one: the three last ones come last.
-static inline void expand_tailed(Run run, int32_t whole, const int8_t *from, uint32_t *column) {
-    const int32_t row_step = run.row_step;
-    for (; run.pairs > 0; run.pairs--, from += LANES * run.pixel_step) {
-        const int8_t *const a = from, *const b = from + run.pixel_step;
-        column = expand_pair(column, a, b, whole);
-        column = expand_pair(column, a + row_step, b + row_step, whole);
-        column = expand_pair(column, a + 2 * row_step, b + 2 * row_step, whole);
-        column = expand_tails(column, a + whole, b + whole, row_step);
-    }
-}
-
-__attribute__((noinline)) static void expand_run_with_tails(Run run, const int8_t *from, uint32_t *column) {
-    if (run.row_bytes == 9) { // three pixels of three channels
-        expand_tailed(run, 8, from, column);
-    } else {
-        expand_tailed(run, run.row_bytes - 1, from, column);
-    }
-}
-
-// A pair, or one pixel, whose windows lie anywhere.
-__attribute__((noinline)) static Position gather_pair(const Conv2dS8 *layer, Position at, int32_t pixels,
-                                                      uint32_t *column, int8_t *stage) {
-    int8_t *const other = stage + 2 * layer->words + STAGE_SLACK;
-    for (int32_t i = 0; i < pixels; i++) {
-        const int32_t y = at.y * layer->stride_h - layer->pad_top, x = at.x * layer->stride_w - layer->pad_left;
-        stage_window(layer, at.image, y, x, i == 0 ? stage : other);
-        at = moved_to(layer, at, at.x + 1);
-    }
-    if (layer->tails) {
-        const Run run = {1, (int32_t)(other - stage), 3, layer->row_bytes, layer->row_bytes, layer->words};
-        expand_run_with_tails(run, stage, column);
-    } else {
-        expand_pair(column, stage, other, 2 * layer->words);
-    }
-    return at;
-}
-
-// How many pairs from `at` on are a `Run`.
-static inline int32_t pairs_inside(const Conv2dS8 *layer, int32_t y, int32_t x, int32_t pixels) {
-    if (layer->row_bytes == 0 || y < 0 || y > layer->input_h - layer->reach_h || x < 0) {
-        return 0;
-    }
-    const int32_t room = layer->input_w - layer->reach_w - x; // for the last window
-    const int32_t inside = room < 0 ? 0 : room / layer->stride_w + 1;
-    return (inside < pixels ? inside : pixels) / LANES;
-}
-
-static Position gather_windows(const Conv2dS8 *layer, Position at, int32_t pixels, uint32_t *columns) {
-    int8_t *const stage = (int8_t *)(columns + layer->columns * layer->words * LANES);
-    const int32_t row_step = layer->dilation_h * layer->input_w * layer->input_channels;
-    Run run = {0, layer->stride_w * layer->input_channels, layer->filter_h, layer->row_bytes, row_step, layer->words};
-    while (pixels > 0) {
-        const int32_t y = at.y * layer->stride_h - layer->pad_top, x = at.x * layer->stride_w - layer->pad_left;
-        const int32_t left_in_row = layer->output_w - at.x;
-        int32_t count = pixels < LANES ? pixels : LANES;
-        run.pairs = pairs_inside(layer, y, x, pixels < left_in_row ? pixels : left_in_row);
-        if (run.pairs > 0) {
-            const int8_t *from = at.image + (y * layer->input_w + x) * layer->input_channels;
-            if (layer->tails) {
-                expand_run_with_tails(run, from, columns);
-            } else if (layer->staged) {
-                expand_staged_run(run, from, columns, stage);
-            } else {
-                expand_run(run, from, columns);
-            }
-            count = run.pairs * LANES;
-            at = moved_to(layer, at, at.x + count);
-        } else {
-            at = gather_pair(layer, at, count, columns, stage);
-        }
-        columns += count * layer->words;
-        pixels -= count;
-    }
-    return at;
-}
-
-// The input with the padding around it; `plane` is word aligned and a few bytes longer than the plane.
-static const int8_t *padded_plane(const Conv2dS8 *layer, const int8_t *input, int8_t *plane) {
-    const int32_t row = layer->source_w * layer->input_channels, pitch = layer->input_w * layer->input_channels;
-    int8_t *to = plane + layer->plane_top * pitch + layer->plane_left * layer->input_channels;
-    put_padding(plane, layer->input_zero_point, layer->plane_bytes);
-    for (int32_t y = 0; y < layer->source_h; y++, input += row, to += pitch) {
-        memcpy(to, input, (size_t)row);
-    }
-    return plane;
-}
-
 void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
     const int32_t low = layer->activation_min, high = layer->activation_max;
     uint32_t *const first = (uint32_t *)scratch + FILTERS / 4;
     const int32_t most = layer->columns * LANES, channels = layer->output_channels, words = LANES * layer->words;
     Conv2dS8Block *const compute = layer->block != NULL ? layer->block : block_of(words, layer->fixed_shift);
     int8_t *const nowhere = scratch;
+    int8_t *const stage = (int8_t *)(first + layer->columns * words);
     if (layer->plane_bytes > 0) { // behind the columns and the staged windows
-        int8_t *const stages_end = (int8_t *)(first + layer->columns * words) + 2 * (words + STAGE_SLACK);
-        input = padded_plane(layer, input, stages_end);
+        input = padded_plane(layer, input, stage + 2 * (words + STAGE_SLACK));
     }
-    Position at = {input, 0, 0};
+    Windows windows;
+    if (!layer->pointwise) {
+        start_windows(&windows, layer, input, stage);
+    }
     for (int32_t left = layer->pixels; left > 0; left -= most) {
         const int32_t pixels = left < most ? left : most;
         const uint32_t *const pairs_end = first + pixels / LANES * words;
@@ -287,7 +140,7 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
             gather_pixels(input, layer->row_bytes, pixels, first, words);
             input += pixels * layer->row_bytes;
         } else {
-            at = gather_windows(layer, at, pixels, first);
+            gather_windows(&windows, pixels, first);
         }
         const int32_t *block = layer->blocks;
         for (int32_t filter = 0; filter < channels; filter += FILTERS) {

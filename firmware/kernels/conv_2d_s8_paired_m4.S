@@ -370,4 +370,6 @@ conv_2d_s8_paired_gather_planes:
     pop.w {r4-r11, pc}
     .size conv_2d_s8_paired_gather_planes, . - conv_2d_s8_paired_gather_planes
 
+#include "im2col_s8_paired_m4.inc"
+
 #endif

@@ -29,6 +29,11 @@ static inline void write_word(void *to, uint32_t word) {
     memcpy(to, &word, sizeof word);
 }
 
+static inline void write_half(void *to, int32_t half) {
+    int16_t low = (int16_t)half;
+    memcpy(to, &low, sizeof low);
+}
+
 // LDR in four bytes. The compiler keeps such loads in the order of the source, where neighbouring ones overlap, and all
 // instructions of a loop of them at whole words, where they take no cycle more.
 static inline uint32_t read_word_in_order(const uint32_t *from) {

@@ -51,7 +51,6 @@ PLAIN, PAIRED = "conv_2d_s8", "conv_2d_s8_paired"
 PIXELS = 4  # CONV_2D_PIXELS in firmware/kernels/conv_2d_s8.h
 PAIRED_LANES = 2  # CONV_2D_PAIRED_LANES in firmware/kernels/conv_2d_s8_paired.h
 BY_TILES = "by_tiles"  # option that the compiler sets: whether the layer may have the kernel with larger weights
-TAIL_ROWS = 3
 MOST_PLANE_BYTES = 4096  # of a copy of the input with its padding
 MOST_PIXELS = 64  # in columns
 COLUMNS_BYTES = 4096
@@ -196,9 +195,9 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
     stages = 2 * (not pointwise) if paired else int(in_pieces)
     plane = _padded_plane(layer, window) if paired else {}
     plane_bytes = plane.get("plane_bytes", 0)
-    tails = paired and window.filter_h == TAIL_ROWS and row_bytes > INPUTS_PER_STEP and row_bytes % INPUTS_PER_STEP == 1
-    if tails:
-        weights = weights[:, _tails_last(row_bytes)]
+    tails = 0
+    if paired and window.filter_h > 1 and row_bytes:
+        weights, tails = _in_rows(weights, window.filter_h)
     if fixed is not None:
         blocks = pack_paired_fixed(weights, fixed.fine, fixed.whole)
     else:
@@ -332,10 +331,19 @@ def _row_bytes(layer: Linear, window: Window) -> int:
     return window.filter_w * layer.weights.shape[3]
 
 
-def _tails_last(row_bytes: int) -> NDArray[np.int64]:
-    """Order of the inputs of a window of `TAIL_ROWS` rows: the last byte of each row after all others."""
-    places = np.arange(TAIL_ROWS * row_bytes).reshape(TAIL_ROWS, row_bytes)
-    return np.concatenate([places[:, :-1].reshape(-1), places[:, -1]])
+def _in_rows(weights: NDArray[np.int8], rows: int) -> tuple[NDArray[np.int8], int]:
+    """Weights [filters, inputs] in the order in which the windows of firmware/kernels/im2col_s8_paired.h are expanded,
+    and how many of the last bytes of each row come after the whole words of all rows.
+
+    None where rows with zero weights after them are whole words and no more inputs in all.
+    """
+    by_row = weights.reshape(len(weights), rows, -1)
+    row_bytes = by_row.shape[2]
+    tails, missing = row_bytes % INPUTS_PER_STEP, -row_bytes % INPUTS_PER_STEP
+    if rows * (row_bytes + missing) <= padded_depth(rows * row_bytes):
+        return np.pad(by_row, ((0, 0), (0, 0), (0, missing))).reshape(len(weights), -1), 0
+    parts = np.split(by_row, [row_bytes - tails], axis=2)
+    return np.concatenate([part.reshape(len(weights), -1) for part in parts], axis=1), tails
 
 
 def _padded_plane(layer: Linear, window: Window) -> dict[str, int]:
