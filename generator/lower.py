@@ -3,6 +3,7 @@
 import numpy as np
 
 from common.errors import UserError
+from generator.fused_sums import fuse_sums
 from generator.graph import Graph, Operator, Tensor
 from generator.ops import MODULES, REGISTRY, Alias, Lowered, refusal
 from generator.program import Buffer, Constant, Port, Program, State, Step
@@ -14,7 +15,7 @@ MOST_NAMED = 8  # operands in a message
 
 
 def lower(graph: Graph) -> Program:
-    """Lower every operator in the order of the model.
+    """Lower every operator in the order of the model, sums in the convolution before them where that is possible.
 
     Raises:
         UserError: operators that cannot be compiled; it names each with its index, the reason and its tensors. Also: an
@@ -22,6 +23,7 @@ def lower(graph: Graph) -> Program:
     """
     lowered = _lowered_operators(graph)
     check_order(graph)
+    graph, lowered = fuse_sums(graph, lowered)
     home = _homes(graph, lowered)
     bytes_of = {home[index]: graph.tensors[index].bytes for index in home if home[index] == _name(index)}
     steps, used = [], set()
@@ -136,10 +138,9 @@ def _homes(graph: Graph, lowered: list[tuple[Lowered, ...] | Alias]) -> dict[int
     for operator, result in zip(graph.operators, lowered, strict=True):
         if isinstance(result, Alias):
             home[operator.outputs[0]] = home[result.input]
-        elif result[0].overwrites:
-            home[operator.outputs[0]] = home[operator.inputs[0]]
-        else:
-            home |= {index: _name(index) for index in operator.outputs}
+            continue
+        home |= {index: _name(index) for index in operator.outputs}
+        home |= {index: home[call.over] for call in result if call.over is not None for index in operator.outputs}
     return home
 
 

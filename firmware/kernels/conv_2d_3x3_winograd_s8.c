@@ -1,9 +1,11 @@
 #include "conv_2d_3x3_winograd_s8.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "dsp.h"
 #include "requantize.h"
+#include "sum_s8.h"
 
 #define TILES CONV_2D_WINOGRAD_TILES
 #define RECORD CONV_2D_WINOGRAD_RECORD
@@ -23,13 +25,15 @@ typedef void TransformInputs(const int8_t *from, int32_t row_step, int32_t pixel
                              int32_t pairs);
 // sums: [TILES][FILTERS][side][side]
 typedef void Multiply(const int32_t *weights, const uint32_t *v, int32_t *sums, int32_t pairs);
-// A block of filters of the tiles up to `end`, whose targets move on by as many bytes.
-typedef void TransformOutputs(const int32_t *sums, const int32_t *records, Target *target, const Target *end);
+// A block of filters of the tiles up to `end`, whose targets move on by as many bytes. Some add what lies there before.
+typedef void TransformOutputs(const int32_t *sums, const int32_t *records, Target *target, const Target *end,
+                              const int32_t *sum);
 
-// What depends on the stride. `outputs_floor`: for outputs that are clamped at their zero point, where the rounding of
-// negative numbers does not matter.
+// What depends on the stride, and on whether the outputs are added to what is in their place. `outputs_floor`: for
+// outputs that are clamped at their zero point, where the rounding of negative numbers does not matter.
 typedef struct {
     int32_t side; // of the inputs of a tile, and of its sums
+    bool adds;
     TransformInputs *inputs;
     Multiply *multiply;
     TransformOutputs *outputs, *outputs_floor;
@@ -39,7 +43,7 @@ typedef struct {
 // conv_2d_3x3_winograd_s8_m4.S
 TransformInputs conv_2d_winograd_inputs, conv_2d_winograd_inputs_stride2;
 Multiply conv_2d_winograd_multiply, conv_2d_winograd_multiply_stride2;
-TransformOutputs conv_2d_winograd_outputs, conv_2d_winograd_outputs_floor;
+TransformOutputs conv_2d_winograd_outputs, conv_2d_winograd_outputs_floor, conv_2d_winograd_outputs_sum;
 TransformOutputs conv_2d_winograd_outputs_stride2, conv_2d_winograd_outputs_stride2_floor;
 #else
 #define SIDE 6
@@ -154,8 +158,9 @@ static void transform_outputs_of(int32_t side, const int32_t *m, int32_t step, u
     }
 }
 
+// `sum`: NULL where nothing is added.
 static void outputs_of_tiles(int32_t side, const int32_t *sums, const int32_t *records, Target *target,
-                             const Target *end) {
+                             const Target *end, const int32_t *sum) {
     for (; target != end; target++) {
         for (int32_t i = 0; i < FILTERS; i++, sums += side * side, target->to++) {
             const int32_t *const record = records + i * RECORD, *bias = record + 4;
@@ -172,7 +177,12 @@ static void outputs_of_tiles(int32_t side, const int32_t *sums, const int32_t *r
                 transform_outputs_of(side, rows[y], 1, o);
                 for (int32_t x = 0; x < OUT; x++) {
                     const int32_t scaled = (int32_t)(o[x] * (uint32_t)record[0] + (uint32_t)*bias++);
-                    to[x * target->pixel_step] = requantize_fixed_signed(scaled, record[1], record[2], record[3]);
+                    int32_t value = requantize_fixed_signed(scaled, record[1], record[2], record[3]);
+                    int8_t *const there = to + x * target->pixel_step;
+                    if (sum != NULL) {
+                        value = saturate_s8((value * sum[0] + *there * sum[1] + sum[2]) >> SUM_S8_SHIFT);
+                    }
+                    *there = (int8_t)value;
                 }
             }
         }
@@ -197,22 +207,44 @@ static void conv_2d_winograd_multiply_stride2(const int32_t *weights, const uint
     multiply_of(SIDE_STRIDE2, weights, v, sums, pairs);
 }
 
-static void conv_2d_winograd_outputs(const int32_t *sums, const int32_t *records, Target *target, const Target *end) {
-    outputs_of_tiles(SIDE, sums, records, target, end);
+static void conv_2d_winograd_outputs(const int32_t *sums, const int32_t *records, Target *target, const Target *end,
+                                     const int32_t *sum) {
+    (void)sum;
+    outputs_of_tiles(SIDE, sums, records, target, end, NULL);
+}
+
+static void conv_2d_winograd_outputs_sum(const int32_t *sums, const int32_t *records, Target *target, const Target *end,
+                                         const int32_t *sum) {
+    outputs_of_tiles(SIDE, sums, records, target, end, sum);
 }
 
 static void conv_2d_winograd_outputs_stride2(const int32_t *sums, const int32_t *records, Target *target,
-                                             const Target *end) {
-    outputs_of_tiles(SIDE_STRIDE2, sums, records, target, end);
+                                             const Target *end, const int32_t *sum) {
+    (void)sum;
+    outputs_of_tiles(SIDE_STRIDE2, sums, records, target, end, NULL);
 }
 #define conv_2d_winograd_outputs_floor conv_2d_winograd_outputs
 #define conv_2d_winograd_outputs_stride2_floor conv_2d_winograd_outputs_stride2
 #endif
 
-static const Filtering stride1 = {6, conv_2d_winograd_inputs, conv_2d_winograd_multiply, conv_2d_winograd_outputs,
+static const Filtering stride1 = {6,
+                                  false,
+                                  conv_2d_winograd_inputs,
+                                  conv_2d_winograd_multiply,
+                                  conv_2d_winograd_outputs,
                                   conv_2d_winograd_outputs_floor};
-static const Filtering stride2 = {9, conv_2d_winograd_inputs_stride2, conv_2d_winograd_multiply_stride2,
-                                  conv_2d_winograd_outputs_stride2, conv_2d_winograd_outputs_stride2_floor};
+static const Filtering stride2 = {9,
+                                  false,
+                                  conv_2d_winograd_inputs_stride2,
+                                  conv_2d_winograd_multiply_stride2,
+                                  conv_2d_winograd_outputs_stride2,
+                                  conv_2d_winograd_outputs_stride2_floor};
+static const Filtering stride1_sum = {6,
+                                      true,
+                                      conv_2d_winograd_inputs,
+                                      conv_2d_winograd_multiply,
+                                      conv_2d_winograd_outputs_sum,
+                                      conv_2d_winograd_outputs_sum};
 
 // `count` bytes, or up to three more; the same of padding. Both return where the next ones belong.
 static int8_t *put(int8_t *to, const int8_t *from, int32_t count) {
@@ -319,13 +351,15 @@ static bool cut_off(const Outputs *outputs) {
 
 typedef int8_t Apart[OUT][OUT][FILTERS]; // a block of filters of a tile that is cut off
 
-static void copy_outputs(const Apart apart, const Outputs *outputs, int32_t filter, int32_t row_step,
-                         int32_t pixel_step) {
+// Copies the outputs to their place, or what is there from it.
+static void copy_outputs(Apart apart, const Outputs *outputs, int32_t filter, int32_t row_step, int32_t pixel_step,
+                         bool from_place) {
     for (int32_t y = 0; y < outputs->rows; y++) {
-        int8_t *to = outputs->to + filter + y * row_step;
-        for (int32_t x = 0; x < outputs->columns; x++, to += pixel_step) {
-            to[0] = apart[y][x][0];
-            to[1] = apart[y][x][1];
+        int8_t *place = outputs->to + filter + y * row_step;
+        for (int32_t x = 0; x < outputs->columns; x++, place += pixel_step) {
+            int8_t *const to = from_place ? apart[y][x] : place, *const from = from_place ? place : apart[y][x];
+            to[0] = from[0];
+            to[1] = from[1];
         }
     }
 }
@@ -344,22 +378,28 @@ static void compute_outputs(const Conv2dWinogradS8 *layer, const Filtering *filt
         targets[i] = (Target){outputs[i].to, row_bytes, channels};
         whole = whole && !cut_off(&outputs[i]);
     }
+    if (!whole && filtering->adds) { // outputs beyond the image's are sums, too
+        memset(apart, 0, sizeof apart);
+    }
     for (int32_t next = 0; next < channels; next += FILTERS) {
         const int32_t shared = next + FILTERS - channels > 0;
         if (shared || !whole) {
             for (int32_t i = 0; i < count; i++) {
                 if (cut_off(&outputs[i])) {
                     targets[i] = (Target){apart[i][0][0], OUT * FILTERS, FILTERS};
+                    if (filtering->adds) {
+                        copy_outputs(apart[i], &outputs[i], next - shared, row_bytes, channels, true);
+                    }
                 } else {
                     targets[i].to -= shared;
                 }
             }
         }
         filtering->multiply(weights, v, sums, layer->pairs);
-        finish(sums, records, targets, targets + count);
+        finish(sums, records, targets, targets + count, layer->sum);
         for (int32_t i = 0; !whole && i < count; i++) {
             if (cut_off(&outputs[i])) {
-                copy_outputs(apart[i], &outputs[i], next - shared, row_bytes, channels);
+                copy_outputs(apart[i], &outputs[i], next - shared, row_bytes, channels, false);
             }
         }
         weights += FILTERS * KINDS * KINDS * layer->pairs;
@@ -372,8 +412,8 @@ static void compute_outputs(const Conv2dWinogradS8 *layer, const Filtering *filt
     }
 }
 
-void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
-    const Filtering *const filtering = layer->stride == 1 ? &stride1 : &stride2;
+static void compute(const Conv2dWinogradS8 *layer, const Filtering *filtering, const int8_t *input, int8_t *output,
+                    void *scratch) {
     const int32_t positions = filtering->side * filtering->side;
     const int32_t stage_words = (positions * layer->input_channels + 7) / 4, sums_words = TILES * FILTERS * positions;
     int8_t *const stage = scratch; // and later the sums
@@ -388,4 +428,12 @@ void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input,
         }
         compute_outputs(layer, filtering, v, outputs, count, scratch);
     }
+}
+
+void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
+    compute(layer, layer->stride == 1 ? &stride1 : &stride2, input, output, scratch);
+}
+
+void conv_2d_3x3_winograd_sum_s8(const Conv2dWinogradS8 *layer, const int8_t *input, int8_t *sum, void *scratch) {
+    compute(layer, &stride1_sum, input, sum, scratch);
 }

@@ -47,6 +47,7 @@ typedef struct {
     int32_t pad_top, pad_left;
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
+    int32_t sum[3]; // of conv_2d_3x3_winograd_sum_s8
 } Conv2dWinogradS8;
 
 // input: [batches][input_h][input_w][input_channels]; up to 3 bytes after it are read too and may hold anything.
@@ -54,5 +55,10 @@ typedef struct {
 // or 81 positions: 16 * positions * pairs bytes and 32 * positions or, if that is more, positions * input_channels + 7;
 // 4-byte aligned.
 void conv_2d_3x3_winograd_s8(const Conv2dWinogradS8 *layer, const int8_t *input, int8_t *output, void *scratch);
+
+// With an ADD or SUB behind it, as in sum_s8.h: with the convolution's outputs a, saturated, and what `sum` holds, b,
+// it becomes (sum[0] x a + sum[1] x b + sum[2]) / 2^SUM_S8_SHIFT, which alone is clamped. Stride 1, an even number of
+// filters.
+void conv_2d_3x3_winograd_sum_s8(const Conv2dWinogradS8 *layer, const int8_t *input, int8_t *sum, void *scratch);
 
 #endif

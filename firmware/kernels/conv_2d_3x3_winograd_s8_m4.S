@@ -9,6 +9,7 @@
 #define SIDE_STRIDE2 9
 #define LIFT 12750 // CONV_2D_WINOGRAD_LIFT
 #define SHIFT 14 // REQUANTIZE_SIGNED_SHIFT
+#define SUM_SHIFT 21 // SUM_S8_SHIFT
 
 .macro function name
     .section .text.\name, "ax", %progbits
@@ -609,10 +610,12 @@ function conv_2d_winograd_columns_stride2
 #define MULTIPLIER s13
 #define OFFSET s14
 #define LOST s15
+#define BY_OUTPUT s16
+#define BY_THERE s17
+#define SUM_OFFSET s18
 
-// Four scaled sums to outputs in a row at r2; `t0` to `t3` may be any registers but those of the others. OUTPUT_STEP and
-// OUTPUT_ROW come through t0.
-.macro finish floor, y0, y1, y2, y3, multiplier, offset, t0, t1, t2, t3
+// Four scaled sums to outputs; `t0` to `t3` may be any registers but those of the others.
+.macro rescale floor, y0, y1, y2, y3, multiplier, offset, t0, t1, t2, t3
 .if \floor
     smmla \y0, \y0, \multiplier, \offset
     smmla \y1, \y1, \multiplier, \offset
@@ -635,21 +638,48 @@ function conv_2d_winograd_columns_stride2
 .endif
     ssat \y0, #8, \y0, asr #SHIFT
     ssat \y1, #8, \y1, asr #SHIFT
-    vmov \t0, OUTPUT_STEP
     ssat \y2, #8, \y2, asr #SHIFT
-    strb.w \y0, [r2]
-    add.w r2, r2, \t0
     ssat \y3, #8, \y3, asr #SHIFT
-    strb.w \y1, [r2]
-    add.w r2, r2, \t0
-    vmov \t1, OUTPUT_ROW
-    strb.w \y2, [r2]
-    add.w r2, r2, \t0
-    strb.w \y3, [r2]
-    add.w r2, r2, \t1
 .endm
 
-.macro outputs_row floor, y, unit0, unit1, unit2
+// Outputs to a row at r2, which moves on to the next; `step`: OUTPUT_STEP. 9 cycles.
+.macro store y0, y1, y2, y3, step, t0, t1
+    add.w \t0, r2, \step
+    strb.w \y0, [r2]
+    strb.w \y1, [\t0]
+    add.w r2, \t0, \step
+    vmov \t1, OUTPUT_ROW
+    strb.w \y2, [r2]
+    add.w \t0, r2, \step
+    add.w r2, \t0, \t1
+    strb.w \y3, [\t0]
+.endm
+
+// Outputs plus the row at r2, with BY_THERE in r12; OUTPUT_STEP comes to r11. 21 cycles.
+.macro add_row y0, y1, y2, y3, t0, t1, t2, t3
+    vmov \t0, BY_OUTPUT
+    vmov \t1, SUM_OFFSET
+    vmov r11, OUTPUT_STEP
+    mla \y0, \y0, \t0, \t1
+    mla \y1, \y1, \t0, \t1
+    mla \y2, \y2, \t0, \t1
+    mla \y3, \y3, \t0, \t1
+    add.w \t3, r2, r11
+    ldrsb.w \t0, [r2]
+    ldrsb.w \t1, [\t3]
+    ldrsb.w \t2, [\t3, r11]
+    ldrsb.w \t3, [\t3, r11, lsl #1]
+    mla \y0, \t0, r12, \y0
+    mla \y1, \t1, r12, \y1
+    mla \y2, \t2, r12, \y2
+    mla \y3, \t3, r12, \y3
+    ssat \y0, #8, \y0, asr #SUM_SHIFT
+    ssat \y1, #8, \y1, asr #SUM_SHIFT
+    ssat \y2, #8, \y2, asr #SUM_SHIFT
+    ssat \y3, #8, \y3, asr #SUM_SHIFT
+.endm
+
+.macro outputs_row floor, sum, y, unit0, unit1, unit2
     ldr.w r3, [sp, #24 * \y]
     ldr.w r4, [sp, #24 * \y + 4]
     ldr.w r5, [sp, #24 * \y + 8]
@@ -668,7 +698,13 @@ function conv_2d_winograd_columns_stride2
     vmov r11, \unit2
     mla r6, r6, r11, r7
     mla r8, r8, r11, lr
-    finish \floor, r3, r4, r6, r8, r9, r10, r0, r5, r7, lr
+    rescale \floor, r3, r4, r6, r8, r9, r10, r0, r5, r7, lr
+.if \sum
+    add_row r3, r4, r6, r8, r0, r5, r7, lr
+.else
+    vmov r11, OUTPUT_STEP
+.endif
+    store r3, r4, r6, r8, r11, r0, r5
 .endm
 
 .macro outputs_row_stride2 floor, y
@@ -693,13 +729,21 @@ function conv_2d_winograd_columns_stride2
     mla r11, r11, r12, r7
     vmov r12, MULTIPLIER
     vmov lr, OFFSET
-    finish \floor, r3, r9, r10, r11, r12, lr, r4, r5, r6, r7
+    rescale \floor, r3, r9, r10, r11, r12, lr, r4, r5, r6, r7
+    vmov r4, OUTPUT_STEP
+    store r3, r9, r10, r11, r4, r5, r6
 .endm
 
-// (sums, records, target, end)
-.macro outputs name, side, floor
+// (sums, records, target, end, sum)
+.macro outputs name, side, floor, sum
 function \name
     push {r4-r11, lr}
+.if \sum
+    ldr r4, [sp, #36] // sum
+    vpush {s16-s18}
+    vldmia r4, {s16-s18}
+    vmov r12, BY_THERE
+.endif
     sub sp, #16 * \side
     vmov END, r3
     vmov RECORDS, r1
@@ -742,10 +786,10 @@ function \name
 .if \side == SIDE
     vmov r9, MULTIPLIER
     vmov r10, OFFSET
-    outputs_row \floor, 0, UNIT, UNIT2, UNIT4
-    outputs_row \floor, 1, UNIT2, UNIT4, UNIT8
-    outputs_row \floor, 2, UNIT4, UNIT8, UNIT16
-    outputs_row \floor, 3, UNIT4, UNIT8, UNIT16
+    outputs_row \floor, \sum, 0, UNIT, UNIT2, UNIT4
+    outputs_row \floor, \sum, 1, UNIT2, UNIT4, UNIT8
+    outputs_row \floor, \sum, 2, UNIT4, UNIT8, UNIT16
+    outputs_row \floor, \sum, 3, UNIT4, UNIT8, UNIT16
 .else
     outputs_row_stride2 \floor, 0
     outputs_row_stride2 \floor, 1
@@ -766,13 +810,17 @@ function \name
     cmp r2, r3
     bne.w 1b
     add sp, #16 * \side
+.if \sum
+    vpop {s16-s18}
+.endif
     pop {r4-r11, pc}
     .size \name, . - \name
 .endm
 
-outputs conv_2d_winograd_outputs, SIDE, 0
-outputs conv_2d_winograd_outputs_floor, SIDE, 1
-outputs conv_2d_winograd_outputs_stride2, SIDE_STRIDE2, 0
-outputs conv_2d_winograd_outputs_stride2_floor, SIDE_STRIDE2, 1
+outputs conv_2d_winograd_outputs, SIDE, 0, 0
+outputs conv_2d_winograd_outputs_floor, SIDE, 1, 0
+outputs conv_2d_winograd_outputs_sum, SIDE, 0, 1
+outputs conv_2d_winograd_outputs_stride2, SIDE_STRIDE2, 0, 0
+outputs conv_2d_winograd_outputs_stride2_floor, SIDE_STRIDE2, 1, 0
 
 #endif

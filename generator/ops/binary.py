@@ -33,6 +33,7 @@ DTYPES = {
     "SQUARED_DIFFERENCE": ("int8", "int32", "float32"),
     "SUB": ("int8", "int16", "int32", "float32"),
 }
+LINEAR = "sum_s8"
 PLAIN = ("MAXIMUM", "MINIMUM")  # compare quantised values as they are
 LEFT_SHIFT = {"int8": 20, "int16": 15}  # of ADD and SUB before the inputs are brought to one scale
 DIFFERENCE_LEFT_SHIFT = 7  # of SQUARED_DIFFERENCE
@@ -192,8 +193,8 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
         parameters = _linear_parameters(operator, first, second, target)
         if parameters is not None:
             return Lowered(
-                kernel="sum_s8",
-                header="kernels/sum_s8.h",
+                kernel=LINEAR,
+                header=f"kernels/{LINEAR}.h",
                 struct="SumS8",
                 parameters=parameters,
                 inputs=(first.index, second.index),

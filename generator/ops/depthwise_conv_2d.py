@@ -266,7 +266,7 @@ def _lower_planes(graph: Graph, operator: Operator) -> Lowered:
         inputs=(layer.input.index,),
         macs=layer.output.elements * window.filter_h * window.filter_w,
         read_past=0 if in_place else -channels % CHANNELS,
-        overwrites=in_place,
+        over=layer.input.index if in_place else None,
         output_bytes=lines.planes_bytes(channels),
     )
 

@@ -24,10 +24,10 @@ class Lowered:
     it gets a last argument: so many bytes, 4-byte aligned, of any content. ``lead`` maps a position in ``inputs`` to
     bytes: the first output may overlay that input if it starts at least so many bytes before it (0 for an elementwise
     kernel whose elements keep their size or shrink). Of those positions it may start at the same byte as the inputs
-    ``in_place`` too, if not between. With ``overwrites`` the first output is the first input's memory itself, which
-    nothing else reads. The first output's buffer has ``output_bytes``, if they are given. ``constant_reads`` says about
-    how often an inference reads the constants from end to end. ``straight_blocks``: what the field ``blocks`` becomes
-    where the kernel calls straight code.
+    ``in_place`` too, if not between. With ``over``, a tensor, the one output is written into that one's memory, which
+    the call gets as its output and reads, too. The first output's buffer has ``output_bytes``, if they are given.
+    ``constant_reads`` says about how often an inference reads the constants from end to end. ``straight_blocks``: what
+    the field ``blocks`` becomes where the kernel calls straight code.
     """
 
     kernel: str
@@ -40,11 +40,17 @@ class Lowered:
     scratch_bytes: int = 0
     lead: Mapping[int, int] = field(default_factory=dict)
     in_place: frozenset[int] = frozenset()
-    overwrites: bool = False
+    over: int | None = None
     output_bytes: int = 0
     outputs: tuple[int, ...] | None = None
     constant_reads: int = 1
     straight_blocks: NDArray[np.int32] | None = None
+
+    def integer(self, parameter: str) -> int:
+        """A parameter that is a single integer."""
+        value = self.parameters[parameter]
+        assert isinstance(value, int)
+        return value
 
 
 @dataclass(frozen=True)

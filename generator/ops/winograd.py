@@ -1,7 +1,7 @@
 """CONV_2D of int8 with filters of 3x3 and one group by Winograd's minimal filtering: when, and how packed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,11 @@ from generator.ops.linear import Linear
 from generator.ops.lowered import Lowered
 from generator.ops.packing import overlapping_blocks
 from generator.ops.window import MOST_PLACES, Window
-from generator.quantization import INT8_MIN
+from generator.program import Value
+from generator.quantization import INT8_MAX, INT8_MIN
 
 KERNEL = "conv_2d_3x3_winograd_s8"
+WITH_SUM = "conv_2d_3x3_winograd_sum_s8"
 # As in firmware/kernels/conv_2d_3x3_winograd_s8.h.
 TILES, LIFT = 4, 12750
 FILTERS, OUT, KINDS = 2, 4, 6
@@ -124,6 +126,24 @@ def lower(layer: Linear, window: Window, limits: tuple[int, int]) -> Lowered | N
         scratch_bytes=4 * words * pairs + max(4 * words * FILTERS, filtering.positions * channels + 7),
         lead={0: lead_bytes(layer, window)},
     )
+
+
+def can_add(call: Lowered) -> bool:
+    """Whether a call of the kernel may become one `with_sum`: what it computes is stored as it is and only once."""
+    limits = call.integer("activation_min"), call.integer("activation_max")
+    once = call.integer("output_channels") % FILTERS == 0
+    return limits == (INT8_MIN, INT8_MAX) and call.integer("stride") == 1 and once
+
+
+def with_sum(call: Lowered, addition: Lowered, operand: int, other: int) -> Lowered:
+    """One call for both. ``addition``, of the kernel sum_s8, has the convolution's output as its input ``operand`` and
+    the tensor ``other`` as the other one, whose place the sums take."""
+    first, second, offset, low, high = (
+        addition.integer(name) for name in ("first", "second", "offset", "activation_min", "activation_max")
+    )
+    factors = (second, first) if operand else (first, second)
+    changes: dict[str, Value] = {"activation_min": low, "activation_max": high, "sum": (*factors, offset)}
+    return replace(call, kernel=WITH_SUM, parameters={**call.parameters, **changes}, lead={}, over=other)
 
 
 def fits(layer: Linear, window: Window) -> bool:
