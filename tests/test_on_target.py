@@ -97,7 +97,7 @@ class Network:
             "CONV_2D", shape, 0, (1, height, width, filters), options=options | {"dilation_h": 1, "dilation_w": 1}
         )
 
-    def tiles(self, stride: int = 1) -> None:
+    def tiles(self, stride: int = 1, filters: int | None = None) -> None:
         """3x3 with many filters, channels made eight or more."""
         if self.shape[3] < 8:
             channels = int(self.rng.integers(8, 18))
@@ -109,7 +109,8 @@ class Network:
                 shape,
                 options={"padding": SAME} | dict.fromkeys(STEPS, 1),
             )
-        filters, padding = int(self.rng.integers(8, 40)), SAME if min(self.shape[1:3]) < 3 else self.rng.integers(2)
+        filters = filters or int(self.rng.integers(8, 40))
+        padding = SAME if min(self.shape[1:3]) < 3 else self.rng.integers(2)
         height, width = (-(-(size - (2 if padding == VALID else 0)) // stride) for size in self.shape[1:3])
         shape, output = (filters, 3, 3, self.shape[3]), (1, height, width, filters)
         steps = dict.fromkeys(STEPS, 1) | dict.fromkeys(STEPS[:2], stride)
@@ -130,6 +131,17 @@ class Network:
         )
         operands = [first, self.top] if self.rng.integers(2) else [self.top, first]
         self.add("ADD", operands, shape, max(scale, self.tensors[self.top].scales[0]) * 1.5)
+
+    def shortcut(self) -> None:
+        """Three convolutions by tiles and the sum of the outputs of the first and the last, which is not clamped."""
+        self.tiles(filters=2 * int(self.rng.integers(4, 10)))
+        first, shape = self.top, self.shape
+        for _ in range(2):
+            unit = {"padding": SAME, **dict.fromkeys(STEPS, 1)}
+            self.layer("CONV_2D", (shape[3], 3, 3, shape[3]), 0, shape, options=unit)
+        self.operators[-1].activation = 0
+        operands = [first, self.top] if self.rng.integers(2) else [self.top, first]
+        self.add("ADD", operands, shape, self.tensors[self.top].scales[0] * 1.5)
 
     def pool(self) -> None:
         options, height, width = self.window(2)
@@ -290,11 +302,13 @@ def test_long_turns(fixed: bool, kinds: int, tmp_path: Path, monkeypatch: pytest
 
 
 def tiled_layers(seed: int) -> bytes:
-    """Both strides of the convolution by tiles, all with and without a clamp at the zero point."""
+    """Both strides of the convolution by tiles, all with and without a clamp at the zero point, and some with a sum."""
     sides = np.random.default_rng(seed).integers(14, 20, 2)
     network = Network(seed, (1, *map(int, sides), 8 + seed))
     for stride in (1, 2, 1, 1, 2, 1):
         network.tiles(stride)
+    for _ in range(2):
+        network.shortcut()
     network.fully_connected(5)
     return build_model(network.tensors, network.operators, [0], [network.top])
 
@@ -304,8 +318,8 @@ def test_tiled_layers(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     pytest.importorskip("tflite_micro")
     monkeypatch.setattr(winograd, "_pays", lambda *_: True)
     steps = compile_model(tiled_layers(seed), "tiled").program.steps
-    strides = [step.parameters["stride"] for step in steps if step.kernel == winograd.KERNEL]
-    assert set(strides) == {1, 2}
+    kinds = {(step.kernel, step.parameters.get("stride")) for step in steps}
+    assert kinds >= {(winograd.KERNEL, 1), (winograd.KERNEL, 2), (winograd.WITH_SUM, 1)}
     verify(seed, tmp_path, tiled_layers)
 
 
