@@ -4,10 +4,10 @@
 
 #include "dsp.h"
 #include "requantize.h"
+#include "tap_sums_s8.h"
 #include "window.h"
 
-#define MOST_HALVES 255      // int8 that a sum of 16 bits can hold
-#define MOST_EXACT_TAPS 5000 // for 128 taps + taps / 2 < 2^32 / taps
+#define MOST_EXACT_TAPS 4000 // for 256 taps < 2^32 / taps
 
 // The part of a window that lies on the input.
 typedef struct {
@@ -34,89 +34,84 @@ static inline int32_t rounded_quotient(int32_t sum, int32_t count) {
     return (sum + (sum > 0 ? count / 2 : -(count / 2))) / count;
 }
 
-// As `rounded_quotient` with the reciprocal of the number of taps: a division's time would depend on the sum.
-static inline int32_t average(int32_t sum, int32_t taps, uint32_t reciprocal) {
-    const int32_t sign = sum >> 31;
-    const uint32_t magnitude = (uint32_t)((sum ^ sign) - sign) + (uint32_t)taps / 2;
-    return ((int32_t)(((uint64_t)magnitude * reciprocal) >> 32) ^ sign) - sign;
-}
-
-// 2^32 / taps rounded up, with which quotients are exact for magnitudes below 2^32 / taps; 0 where they may not be.
-static inline uint32_t reciprocal_of(int32_t taps) {
-    return taps > 1 && taps <= MOST_EXACT_TAPS ? UINT32_MAX / (uint32_t)taps + 1 : 0;
-}
-
-// Sums of the even and the odd channels of four.
+// `rounded_quotient` by multiplication with a reciprocal, as a division's time would depend on the sum. `bias` makes
+// sums positive and rounds them, `tie` is what negative ones get in addition: -1 where there are ties.
 typedef struct {
-    uint32_t even, odd;
-} Halves;
+    int32_t bias, tie;
+    uint32_t reciprocal; // 2^(32 + shift) / taps, rounded up; 0 for one tap
+    int32_t shift;
+} Division;
 
-static inline Halves add_tap(Halves sums, uint32_t word) {
-    return (Halves){add_even_bytes(sums.even, word), add_odd_bytes(sums.odd, word)};
-}
-
-static inline uint32_t tap(const int8_t *at) {
-#if defined(__ARM_FEATURE_DSP)
-    uint32_t word; // in the order of the source, where neighbouring loads overlap; any alignment
-    __asm volatile("ldr.w %0, %1" : "=r"(word) : "m"(*(const int8_t(*)[4])at));
-    return word;
-#else
-    return read_word(at);
-#endif
-}
-
-// Not inline: its loop needs all registers.
-__attribute__((noinline)) static void add_taps(Halves *sums, const int8_t *at, int32_t count, int32_t step) {
-    Halves halves = *sums;
-    const int32_t two = 2 * step, three = 3 * step, four = 4 * step;
-    for (const int8_t *end = at + (count & ~3) * step; at != end; at += four) {
-        uint32_t a = tap(at), b = tap(at + step), c = tap(at + two), d = tap(at + three);
-        halves = add_tap(add_tap(add_tap(add_tap(halves, a), b), c), d);
+// Quotients are exact for dividends below 2^(32 + shift) / taps.
+static inline Division division_by(int32_t taps) {
+    Division division = {-INT8_MIN * taps + taps / 2, taps % 2 - 1, 0, 0};
+    if (taps > MOST_EXACT_TAPS) {
+        division.shift = 31 - __builtin_clz((uint32_t)taps - 1);
+        division.reciprocal = (uint32_t)((((uint64_t)1 << (32 + division.shift)) - 1) / (uint32_t)taps + 1);
+    } else if (taps > 1) {
+        division.reciprocal = UINT32_MAX / (uint32_t)taps + 1;
     }
-    for (count &= 3; count > 0; count--, at += step) {
-        halves = add_tap(halves, tap(at));
-    }
-    *sums = halves;
+    return division;
 }
 
-// Four channels: their sums over the window.
-static inline void sum_block(const Pool2d *p, const int8_t *input, Inside window, int32_t sums[4]) {
-    const bool joined = window.columns == p->input_w; // rows lie behind each other
-    const int32_t rows = joined ? 1 : window.rows, columns = joined ? window.rows * window.columns : window.columns;
-    const int32_t step = p->channels;
-    Halves halves = {0, 0};
-    int32_t held = 0;
-    sums[0] = sums[1] = sums[2] = sums[3] = 0;
-    for (int32_t row = 0; row < rows; row++, input += p->input_w * step) {
-        const int8_t *at = input;
-        for (int32_t left = columns; left > 0;) {
-            const int32_t count = left < MOST_HALVES - held ? left : MOST_HALVES - held;
-            add_taps(&halves, at, count, step);
-            at += count * step;
-            held += count;
-            left -= count;
-            if (held == MOST_HALVES || (row == rows - 1 && left == 0)) {
-                sums[0] += low_half(halves.even), sums[1] += low_half(halves.odd);
-                sums[2] += high_half(halves.even), sums[3] += high_half(halves.odd);
-                halves = (Halves){0, 0};
-                held = 0;
-            }
-        }
-    }
+static inline int32_t average(int32_t sum, Division by) {
+    const uint32_t dividend = (uint32_t)(sum + by.bias + ((sum >> 31) & by.tie));
+    return (int32_t)((uint32_t)(((uint64_t)dividend * by.reciprocal) >> 32) >> by.shift) + INT8_MIN;
 }
 
-static inline void store(const Pool2d *p, int8_t *output, const int32_t *sums, int32_t taps, uint32_t reciprocal,
-                         int32_t count) {
+static inline void store(const Pool2d *p, int8_t *output, const int32_t *sums, Division by, int32_t count) {
     const int32_t low = p->activation_min, high = p->activation_max;
-    if (reciprocal == 0) {
-        for (int32_t i = 0; i < count; i++) {
-            output[i] = clamp_s8(rounded_quotient(sums[i], taps), low, high);
-        }
-        return;
-    }
-#pragma GCC unroll 4
     for (int32_t i = 0; i < count; i++) {
-        output[i] = clamp_s8(average(sums[i], taps, reciprocal), low, high);
+        output[i] = clamp_s8(by.reciprocal == 0 ? sums[i] : average(sums[i], by), low, high);
+    }
+}
+
+// What averages of blocks of four channels over neighbouring taps need; `least` and `most` in each of four bytes.
+typedef struct {
+    int32_t taps, step; // bytes from a tap to the next
+    int32_t bias, tie;
+    uint32_t reciprocal;
+    uint32_t least, most;
+} PoolAverages;
+
+// The averages of `blocks` times four channels over 3 to MOST_HALVES taps.
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
+void pool_2d_averages(const int8_t *from, int8_t *output, int32_t blocks, const PoolAverages *p);
+#else
+static void pool_2d_averages(const int8_t *from, int8_t *output, int32_t blocks, const PoolAverages *p) {
+    const Division by = {p->bias, p->tie, p->reciprocal, 0};
+    for (; blocks > 0; blocks--, from += 4) {
+        int32_t sums[4];
+        sum_taps(from, 1, 0, p->taps, p->step, sums);
+        for (int32_t i = 0; i < 4; i++) {
+            *output++ = clamp_s8(average(sums[i], by), (int8_t)p->least, (int8_t)p->most);
+        }
+    }
+}
+#endif
+
+// An output pixel.
+static void average_taps(const Pool2d *p, const int8_t *from, int32_t rows, int32_t columns, int8_t *output) {
+    const int32_t taps = rows * columns, channels = p->channels, row_step = p->input_w * channels;
+    const bool joined = columns == p->input_w || rows == 1; // rows lie behind each other
+    const Division by = division_by(taps);
+    int32_t channel = 0;
+    if (joined && taps > 2 && taps <= MOST_HALVES && channels >= 4) {
+        const uint32_t least = 0x01010101u * (uint8_t)p->activation_min,
+                       most = 0x01010101u * (uint8_t)p->activation_max;
+        const PoolAverages averages = {taps, channels, by.bias, by.tie, by.reciprocal, least, most};
+        pool_2d_averages(from, output, channels / 4, &averages);
+        channel = channels & ~3;
+    }
+    for (; channel < channels; channel += 4) {
+        const int32_t left = channels - channel;
+        int32_t sums[4];
+        if (joined) {
+            sum_taps(from + channel, 1, 0, taps, channels, sums);
+        } else {
+            sum_taps(from + channel, rows, row_step, columns, channels, sums);
+        }
+        store(p, output + channel, sums, by, left < 4 ? left : 4);
     }
 }
 
@@ -125,18 +120,8 @@ void average_pool_2d_s8(const Pool2d *layer, const int8_t *input, int8_t *output
     for (int32_t batch = 0; batch < p.batches; batch++) {
         for (int32_t y = 0; y < p.output_h; y++) {
             for (int32_t x = 0; x < p.output_w; x++, output += p.channels) {
-                Inside window = inside(&p, batch, y, x);
-                const int32_t taps = window.rows * window.columns;
-                const uint32_t reciprocal = reciprocal_of(taps);
-                for (int32_t channel = 0; channel < p.channels; channel += 4) {
-                    int32_t sums[4], left = p.channels - channel;
-                    sum_block(&p, input + window.first + channel, window, sums);
-                    if (left >= 4) {
-                        store(&p, output + channel, sums, taps, reciprocal, 4);
-                    } else {
-                        store(&p, output + channel, sums, taps, reciprocal, left);
-                    }
-                }
+                const Inside window = inside(&p, batch, y, x);
+                average_taps(&p, input + window.first, window.rows, window.columns, output);
             }
         }
     }

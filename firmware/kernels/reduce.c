@@ -1,5 +1,7 @@
 #include "reduce.h"
 
+#include "tap_sums_s8.h"
+
 static inline int32_t place(const int32_t *stride, int32_t i, int32_t j, int32_t k, int32_t l) {
     return i * stride[0] + j * stride[1] + k * stride[2] + l * stride[3];
 }
@@ -48,3 +50,21 @@ KERNEL(reduce_maximum_s8, int8_t, int32_t, *input, next > so_far ? next : so_far
 KERNEL(reduce_maximum_f32, float, float, *input, next > so_far ? next : so_far, folded)
 KERNEL(reduce_minimum_s8, int8_t, int32_t, *input, next < so_far ? next : so_far, folded)
 KERNEL(reduce_minimum_f32, float, float, *input, next < so_far ? next : so_far, folded)
+
+void reduce_channel_sum_s8(const Reduce *layer, const int8_t *input, int8_t *output) {
+    const Reduce p = *layer;
+    for (int32_t i = 0; i < p.kept_shape[0]; i++) {
+        for (int32_t j = 0; j < p.kept_shape[1]; j++) {
+            for (int32_t k = 0; k < p.kept_shape[2]; k++) {
+                const int8_t *from = input + place(p.kept_stride, i, j, k, 0);
+                for (int32_t left = p.kept_shape[3]; left > 0; left -= 4, from += 4) {
+                    int32_t sums[4];
+                    sum_taps(from, 1, 0, p.reduced_shape[3], p.reduced_stride[3], sums);
+                    for (int32_t l = 0; l < 4 && l < left; l++) {
+                        *output++ = (int8_t)finish(&p, sums[l], INT8_MIN, INT8_MAX);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -25,4 +25,8 @@ void reduce_maximum_f32(const Reduce *layer, const float *input, float *output);
 void reduce_minimum_s8(const Reduce *layer, const int8_t *input, int8_t *output);
 void reduce_minimum_f32(const Reduce *layer, const float *input, float *output);
 
+// reduce_sum_s8 of neighbouring channels over one dimension, the others of its reduced_shape being 1. Up to 3 bytes
+// after the input are read too and may hold anything.
+void reduce_channel_sum_s8(const Reduce *layer, const int8_t *input, int8_t *output);
+
 #endif

@@ -11,6 +11,7 @@ from generator.quantization import Rescale, rescale_of
 
 RANK = 4  # REDUCE_RANK in firmware/kernels/reduce.h
 SHORT = {"int8": "s8", "int16": "s16", "int32": "s32", "float32": "f32"}
+BLOCK = 4  # int8 channels at a time
 DTYPES = {
     "MEAN": ("int8", "int16", "float32"),
     "REDUCE_MAX": ("int8", "float32"),
@@ -86,7 +87,8 @@ def _rescale(operator: Operator, source: Tensor, target: Tensor) -> tuple[Rescal
 def lower(graph: Graph, operator: Operator) -> Lowered:
     source, axes, target = graph.tensors[operator.inputs[0]], graph.input(operator, 1), graph.output(operator)
     assert axes is not None
-    kept, reduced = ([(1, 0)] * (RANK - len(some)) + some for some in _dimensions(source, axes))
+    dimensions = _dimensions(source, axes)
+    kept, reduced = ([(1, 0)] * (RANK - len(some)) + some for some in dimensions)
     factor, count = _rescale(operator, source, target)
     parameters: dict[str, Value] = {
         "kept_shape": tuple(size for size, _ in kept),
@@ -100,10 +102,13 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
         parameters["rescale"] = factor
         parameters["input_zero_points"] = source.quantization.zero_point * count
         parameters["output_zero_point"] = target.quantization.zero_point
+    kind, channels = KINDS[operator.name], kept[-1][0]
+    by_channels = kind == "sum" and source.dtype == "int8" and kept[-1][1] == 1 and len(dimensions[1]) == 1
     return Lowered(
-        kernel=f"reduce_{KINDS[operator.name]}_{SHORT[source.dtype]}",
+        kernel="reduce_channel_sum_s8" if by_channels else f"reduce_{kind}_{SHORT[source.dtype]}",
         header="kernels/reduce.h",
         struct="Reduce",
         parameters=parameters,
         inputs=(source.index,),
+        read_past=-channels % BLOCK if by_channels else 0,
     )

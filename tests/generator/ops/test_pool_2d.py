@@ -81,6 +81,19 @@ def test_whole_planes(shape: tuple[int, int, int, int]) -> None:
     assert_equals_oracle(pool("AVERAGE_POOL_2D", "int8", shape, filters, filters, VALID), values(shape, "int8", 0))
 
 
+@pytest.mark.parametrize("taps", [1, 2, 3, 4, 64, 125, 254, 255, 256, 257, 4000, 4001, 4096])
+def test_every_kind_of_sum(taps: int) -> None:
+    """Sums next to those where quotients change, ties among them, and the extreme ones."""
+    wanted = np.arange(-128, 127)[::8]
+    middles = (2 * wanted + 1) * taps // 2
+    sums = np.concatenate([middles + aside for aside in (-1, 0, 1)] + [[-128 * taps, 127 * taps, 0, 1, -1]])
+    sums = np.clip(sums, -128 * taps, 127 * taps)
+    least, more = np.divmod(sums, taps)
+    inputs = (least + (np.arange(taps)[:, None] < more)).astype(np.int8).reshape(1, 1, taps, len(sums))
+    model = pool("AVERAGE_POOL_2D", "int8", inputs.shape, (1, taps), (1, 1), VALID)
+    assert_equals_oracle(model, [[inputs]])
+
+
 def test_refuses_an_output_that_does_not_fit() -> None:
     options = {"padding": VALID, "stride_h": 1, "stride_w": 1, "filter_h": 2, "filter_w": 2}
     tensors = [TensorSpec((1, 4, 4, 1), scales=[0.1]), TensorSpec((1, 4, 4, 1), scales=[0.1])]

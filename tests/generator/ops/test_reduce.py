@@ -63,6 +63,19 @@ def test_any_axes(name: str, dtype: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "axes"),
+    [((1, 8, 8, 64), [1, 2]), ((2, 3, 5, 7), [1, 2]), ((1, 40, 41, 3), [2, 1]), ((2, 6, 5, 9), [1]), ((7, 6), [0])],
+)
+def test_means_of_channels(shape: tuple[int, ...], axes: list[int]) -> None:
+    """More taps than a sum of 16 bits holds among them."""
+    model = reduction("MEAN", "int8", shape, axes, keep_dims=False, scales=(0.1, 0.03), zero_points=(-4, 9))
+    rng = np.random.default_rng(0)
+    inputs = [rng.integers(-128, 128, shape), np.full(shape, -128), np.full(shape, 127)]
+    assert lower(parse_graph(model, "m")).steps[0].kernel == "reduce_channel_sum_s8"
+    assert_equals_oracle(model, [[values.astype(np.int8)] for values in inputs])
+
+
+@pytest.mark.parametrize(
     ("axes", "output", "words"),
     [([5], (2, 3, 4), "there is no axis"), ([1], (2, 3), r"does not fit input int8\[2, 3, 4\] and axes \[1\]")],
 )
