@@ -12,9 +12,11 @@ from cli.options import (
     DEFAULT_OPTIMIZE,
     MODEL_HELP,
     OPTIMIZE_HELP,
+    SERIAL_HELP,
     friendly,
     integer,
     path_of,
+    port_of,
 )
 from common.console import console, say
 
@@ -80,6 +82,8 @@ def explore(
         "model": MODEL_HELP,
         "optimize": OPTIMIZE_HELP,
         "dask": DASK_HELP,
+        "port": "serial port of a real board to measure on; every candidate is programmed (default: the virtual board)",
+        "serial": SERIAL_HELP,
     }
 )
 @friendly
@@ -90,14 +94,19 @@ def tune(
     model: str | None = None,
     optimize: str | None = None,
     dask: str | None = None,
+    port: str | None = None,
+    serial: str | None = None,
 ) -> None:
-    """Measure kernels, block sizes and the flash's prefetch on the virtual board and keep the fastest in tuning/."""
+    """Measure kernels, block sizes and the flash's prefetch, on the virtual board or a real one; tuning/ keeps them."""
     from common.board import load_board
+    from studies.on_board import board_meter
     from studies.tune import run_tune
 
     choice = chosen_model(bench, model)
     chosen = load_board(board or DEFAULT_BOARD)
-    path = run_tune(chosen, choice.benchmark.name, choice.model, optimize or DEFAULT_OPTIMIZE, dask, console)
+    device = board_meter(chosen, port_of(port, serial), dask, console)
+    objective = optimize or DEFAULT_OPTIMIZE
+    path = run_tune(chosen, choice.benchmark.name, choice.model, objective, console, cluster=dask, device=device)
     if path is not None:
         say(f"choices: {path}; builds of this model use them from now on")
 

@@ -41,6 +41,7 @@ def build(
     energy: bool = False,
     platform: str = platformio.OWN_PLATFORM,
     interpreter: Interpreter | None = None,
+    counted_as: str = "",
 ) -> Firmware:
     """Build the firmware that runs ``model`` as ``benchmark`` on ``board``, below ``build/<board>/<bench>/``.
 
@@ -48,7 +49,9 @@ def build(
     ``optimize``, ``ram_budget``: see `generator.placement.place`; None is the runtime's default. ``flash_budget``, too:
     bytes the image may take. ``tuning``: None for what the repository holds for this model. ``platform``:
     PlatformIO's, that compiles. ``energy``: build the image for energy mode, too, from the same code: ``energy/`` in
-    that folder. ``interpreter``: for runtime ``tflm``, which needs it.
+    that folder. ``interpreter``: for runtime ``tflm``, which needs it. ``counted_as``: a name under which the image of
+    runtime ``aot`` also prints, after its results, the cycles that each step of the last inference took; it reads the
+    core's counter between steps.
 
     The folder's ``firmware.*`` and ``build.json`` change only when everything succeeded.
 
@@ -83,6 +86,7 @@ def build(
         ram_budget,
         tuning,
         platform,
+        counted_as,
     )
     if runtime == TFLM:
         if interpreter is None:

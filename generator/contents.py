@@ -34,6 +34,7 @@ class Request:
     ram_budget: int | None
     tuning: Tuning
     platform: str
+    counted_as: str
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def compiled_contents(request: Request) -> Contents:
             benchmark,
             energy=energy,
             platform=request.platform,
+            counted_as=request.counted_as,
         )
 
     return Contents(

@@ -100,6 +100,7 @@ def render_export(program: Program, plan: Plan, model: ModelInfo, name: str) -> 
         "bytes_of": {buffer.name: buffer.bytes for buffer in program.buffers},
         "headers": headers,
         "exported": True,
+        "counted_as": "",
         "library": None,
         "in_ram": frozenset(),
         "beside_data": frozenset(),

@@ -75,11 +75,16 @@ def render_project(
     *,
     energy: bool = False,
     platform: str = OWN_PLATFORM,
+    counted_as: str = "",
 ) -> dict[str, str]:
-    """Relative path -> text of every generated file. Same arguments, same text. ``energy``: for energy mode."""
+    """Relative path -> text of every generated file. Same arguments, same text. ``energy``: for energy mode.
+
+    ``counted_as``: see `generator.build.build`.
+    """
     headers = sorted({step.header for step in program.steps})
     context = {
         **project_context(folder, program, placement, model, board, benchmark, energy=energy, platform=platform),
+        "counted_as": counted_as,
         "plan": plan,
         "bytes_of": {buffer.name: buffer.bytes for buffer in program.buffers},
         "headers": headers,
@@ -114,6 +119,7 @@ def project_context(
         "baud": ENERGY_BAUD if energy else benchmark.baud,
         "core_sources": WAKEWORD_SOURCES if benchmark.front_end else ["core/*.c"],
         "exported": False,
+        "counted_as": "",
         "i2s": board.i2s if benchmark.front_end else None,
     }
 

@@ -1,13 +1,13 @@
 """The classic command set of ad, ic, kws and vww, which not every benchmark speaks."""
 
-from common.artifact import Firmware
+from common.benchmark import Benchmark
 from common.errors import UserError
 
 
-def require_classic(firmware: Firmware, task: str) -> None:
-    """Raises UserError where ``task`` needs commands that the firmware does not have."""
-    if firmware.benchmark.front_end:
+def require_classic(benchmark: Benchmark, task: str) -> None:
+    """Raises UserError where ``task`` needs commands that the benchmark's firmware does not have."""
+    if benchmark.front_end:
         raise UserError(
-            f"{task} needs the command `infer`, which {firmware.bench} does not have; `invoke bench` runs it frame by"
+            f"{task} needs the command `infer`, which {benchmark.name} does not have; `invoke bench` runs it frame by"
             " frame, with the cycles of features and network"
         )

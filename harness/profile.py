@@ -99,7 +99,7 @@ def layer_cycles(firmware: Firmware, board: Board) -> tuple[list[tuple[StepInfo,
     Raises:
         UserError: the image does not call its kernels in the order of its description.
     """
-    require_classic(firmware, "counting an inference's cycles")
+    require_classic(firmware.benchmark, "counting an inference's cycles")
     machine, port = virtual_port(firmware, board)
     watch = InferenceWatch(machine, firmware, CLASSIC)
     with Link(port, VIRTUAL, lambda: machine.seconds, machine.situation) as link:

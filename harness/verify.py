@@ -194,7 +194,7 @@ def verify_firmware(
     """
     if count < 1:
         raise UserError(f"--count {count}: at least one input is needed")
-    require_classic(firmware, "invoke verify")
+    require_classic(firmware.benchmark, "invoke verify")
     benchmark = firmware.benchmark
     sent = load_inputs(benchmark, data, count, fewer=True) if data else load_inputs(benchmark, None, WIRE_INPUTS)
     content = firmware.model_file.read_bytes()

@@ -1,4 +1,7 @@
-"""Builds that are measured on the virtual board: each in a process and build folder of its own, several at once."""
+"""Builds that are measured, on the virtual board: each in a process and build folder of its own, several at once.
+
+For a real board they are built so, too (`built`), and measured by `studies.on_board`.
+"""
 
 import hashlib
 import json
@@ -16,6 +19,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from common.artifact import Firmware, build_folder
+from common.benchmark import Benchmark
 from common.board import load_board
 from common.errors import UserError
 from common.paths import BUILD, ROOT
@@ -50,7 +55,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One image. ``cycles``: of one inference after a warm-up, modelled."""
+    """One image. ``cycles``: of one inference after a warm-up; 0 as long as it was not measured."""
 
     bench: str
     objective: str
@@ -66,32 +71,45 @@ class Measurement:
         return sum(layer.macs for layer in self.layers)
 
 
-def measure(recipe: Recipe) -> Measurement:
-    """Build below `BUILD` and run.
+def measure(recipe: Recipe, counted_as: str = "") -> Measurement:
+    """Build below `BUILD` and run; an image with a name (``counted_as``, see `build`) waits for a real board.
 
     Raises:
         UserError: the model cannot be built or run.
     """
-    from generator.build import build
-    from generator.choice import choose
     from harness.profile import layer_cycles
 
-    board, model = load_board(recipe.board), Path(recipe.model)
-    choice = choose(recipe.bench or None, model, recipe.bench)
-    firmware = build(
-        board,
-        choice.benchmark,
-        model,
+    firmware = _build(recipe, counted_as)
+    if counted_as:
+        rows, total = [(step, 0) for step in firmware.steps], 0
+    else:
+        rows, total = layer_cycles(firmware, load_board(recipe.board))
+    layers = tuple(Layer(step.operator, step.name, step.macs, cycles, step.kernel) for step, cycles in rows)
+    sizes = firmware.flash_bytes, firmware.ram_bytes, firmware.arena_bytes
+    return Measurement(recipe.bench, recipe.objective, firmware.model.name, total, *sizes, layers)
+
+
+def benchmark_of(recipe: Recipe) -> Benchmark:
+    """What the image answers as over the wire."""
+    from generator.choice import choose
+
+    return choose(recipe.bench or None, Path(recipe.model), recipe.bench).benchmark
+
+
+def _build(recipe: Recipe, counted_as: str) -> Firmware:
+    from generator.build import build
+
+    return build(
+        load_board(recipe.board),
+        benchmark_of(recipe),
+        Path(recipe.model),
         "aot",
         lambda _: None,
         optimize=recipe.objective,
         ram_budget=recipe.ram_budget,
         tuning=recipe.tuning,
+        counted_as=counted_as,
     )
-    rows, total = layer_cycles(firmware, board)
-    layers = tuple(Layer(step.operator, step.name, step.macs, cycles, step.kernel) for step, cycles in rows)
-    sizes = firmware.flash_bytes, firmware.ram_bytes, firmware.arena_bytes
-    return Measurement(recipe.bench, recipe.objective, model.name, total, *sizes, layers)
 
 
 def measure_recipes(
@@ -139,7 +157,19 @@ def _executor(cluster: str | None) -> Iterator[Executor]:
 
 
 def _in_process(recipe: Recipe, content: bytes) -> Measurement:
-    """`measure` in a folder and process of its own, so that several run at once and no build of the user is touched."""
+    with built(recipe, content) as (measurement, _):
+        return measurement
+
+
+@contextmanager
+def built(recipe: Recipe, content: bytes, counted_as: str = "") -> Iterator[tuple[Measurement, Path]]:
+    """`measure` in a folder and process of its own, so that several run at once and no build of the user is touched.
+
+    ``content``: the model. Gives the image's folder, too, which is there until the end.
+
+    Raises:
+        UserError: as `measure`.
+    """
     order = json.dumps(asdict(recipe), sort_keys=True)
     folder = BUILD / "studies" / hashlib.sha256(order.encode() + content).hexdigest()[:16]
     model = folder / Path(recipe.model).name
@@ -148,19 +178,20 @@ def _in_process(recipe: Recipe, content: bytes) -> Measurement:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "studies.measure"],
-            input=json.dumps(asdict(recipe) | {"model": str(model)}),
+            input=json.dumps({"recipe": asdict(recipe) | {"model": str(model)}, "counted_as": counted_as}),
             cwd=ROOT,
             env={**os.environ, "FIRMBENCH_BUILD": str(folder)},
             capture_output=True,
             text=True,
             check=False,
         )
+        if done.returncode != 0:
+            reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it failed without a word"
+            raise UserError(f"{recipe.label}: {reason}")
+        answer = json.loads(done.stdout)
+        yield measurement_from_json(answer["measurement"]), Path(answer["folder"])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it failed without a word"
-        raise UserError(f"{recipe.label}: {reason}")
-    return measurement_from_json(json.loads(done.stdout))
 
 
 def measurement_from_json(data: dict[str, Any]) -> Measurement:
@@ -168,11 +199,15 @@ def measurement_from_json(data: dict[str, Any]) -> Measurement:
 
 
 def main() -> None:
-    """A recipe from standard input, its measurement to standard output."""
-    data = json.load(sys.stdin)
+    """A recipe from standard input, its measurement and the image's folder to standard output."""
+    order = json.load(sys.stdin)
+    data = order["recipe"]
     tuning = None if data["tuning"] is None else tuning_from_json(data["tuning"])
+    recipe = Recipe(**{**data, "tuning": tuning})
     try:
-        print(json.dumps(asdict(measure(Recipe(**{**data, "tuning": tuning})))))
+        measurement = measure(recipe, order["counted_as"])
+        folder = build_folder(recipe.board, benchmark_of(recipe).name)
+        print(json.dumps({"measurement": asdict(measurement), "folder": str(folder)}))
     except UserError as error:
         sys.exit(str(error))
 

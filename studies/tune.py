@@ -3,12 +3,15 @@
 Operators do not disturb each other much: an image that takes the next candidate for all of them at once measures one
 for each. The best of each are then put together, and kept only if they are faster together. Last, the flash's prefetch
 is tried the other way.
+
+All of that happens on the virtual board, or on a real one that is programmed with one image after the other.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
@@ -23,7 +26,9 @@ from generator.importer import read_model
 from generator.ops import conv_2d, depthwise_conv_2d, winograd
 from generator.program import Program
 from generator.tuning import RULES, OperatorTuning, Tuning, prefetch_by_rule, save_tuning
-from studies.measure import Measurement, Recipe, measure_recipes, measurement_from_json
+from harness.classic import require_classic
+from studies.measure import Measurement, Recipe, benchmark_of, measure_recipes, measurement_from_json
+from studies.on_board import BoardMeter
 
 SIZES = (1, 2, 4, 8, 16, 32)  # columns or lines at a time
 MOST_SCRATCH = 16 * 1024  # bytes
@@ -118,6 +123,9 @@ def within_arena(gains: list[Gain], model: bytes, name: str, compact: bool, most
     return kept
 
 
+Meter = Callable[[Sequence[Recipe], Console, Callable[[Recipe, Measurement], None]], object]
+
+
 class Journal:
     """Measurements already taken, in a file that an interrupted search goes on from."""
 
@@ -132,9 +140,9 @@ class Journal:
                 except (ValueError, KeyError, TypeError):
                     continue  # cut off when the search was stopped
 
-    def measure(self, recipes: list[Recipe], console: Console, cluster: str | None) -> list[Measurement]:
+    def measure(self, recipes: list[Recipe], console: Console, meter: Meter) -> list[Measurement]:
         missing = [recipe for recipe in recipes if self._key(recipe) not in self._known]
-        measure_recipes(missing, console, self._note, cluster)
+        meter(missing, console, self._note)
         return [self._known[self._key(recipe)] for recipe in recipes]
 
     def _note(self, recipe: Recipe, measurement: Measurement) -> None:
@@ -159,36 +167,51 @@ def sources_digest() -> str:
 
 
 def run_tune(
-    board: Board, bench: str, model: Path, objective: str, cluster: str | None, console: Console
+    board: Board,
+    bench: str,
+    model: Path,
+    objective: str,
+    console: Console,
+    *,
+    cluster: str | None = None,
+    device: BoardMeter | None = None,
 ) -> Path | None:
     """Search, show and save; the file's path, or None where the rules were best.
 
-    For the objective latency the tensor arena may grow; for others it may not.
+    For the objective latency the tensor arena may grow; for others it may not. ``cluster``: see `measure_recipes`.
+    ``device``: a board to measure on, instead of the virtual one.
 
     Raises:
         UserError: something could not be built or run.
     """
+    benchmark = benchmark_of(Recipe(bench, str(model), board.name, objective))
+    require_classic(benchmark, "invoke tune")
+    where, timing = "", "modelled"
+    meter: Meter = partial(measure_recipes, cluster=cluster)
+    if device is not None:
+        device.check_port(benchmark.baud)
+        where, timing, meter = f"-{device.name}", device.timing, device.measure
     content, compact = read_model(model), objective == "memory"
     digest = hashlib.sha256(content).hexdigest()
     compiled = compile_model(content, str(model), compact=compact)
-    journal = Journal(BUILD / "tune" / f"{board.name}-{objective}-{digest[:16]}-{sources_digest()}.jsonl")
+    journal = Journal(BUILD / "tune" / f"{board.name}-{objective}-{digest[:16]}-{sources_digest()}{where}.jsonl")
 
     def recipe(tuning: Tuning) -> Recipe:
         return Recipe(bench, str(model), board.name, objective, tuning=tuning)
 
     tunings = rounds(compiled.program, content, str(model), compact)
     say(f"{bench} for {objective}: {len(tunings) + 1} images to measure", console)
-    by_rule, *measured = journal.measure([recipe(Tuning()), *map(recipe, tunings)], console, cluster)
+    by_rule, *measured = journal.measure([recipe(Tuning()), *map(recipe, tunings)], console, meter)
     gains = best_choices(by_rule, zip(tunings, measured, strict=True))
     most = board.ram_bytes if objective == "latency" else compiled.memory.arena_bytes
     gains = within_arena(gains, content, str(model), compact, most)
     tuning = Tuning({gain.operator: gain.choice for gain in gains})
-    (together,) = journal.measure([recipe(tuning)], console, cluster)
+    (together,) = journal.measure([recipe(tuning)], console, meter)
     other = replace(tuning, prefetch=not prefetch_by_rule(board, objective))
-    (aside,) = journal.measure([recipe(other)], console, cluster)
+    (aside,) = journal.measure([recipe(other)], console, meter)
     if aside.cycles < together.cycles * (1 - WORTH):
         tuning, together = other, aside
-    console.print(_table(gains, by_rule, together))
+    console.print(_table(gains, by_rule, together, timing))
     if tuning.prefetch is not None:
         say(f"flash prefetch {'on' if tuning.prefetch else 'off'}, not as by rule", console)
     if together.cycles >= by_rule.cycles:
@@ -197,11 +220,11 @@ def run_tune(
     return save_tuning(board.name, model.name, digest, objective, tuning)
 
 
-def _table(gains: list[Gain], by_rule: Measurement, together: Measurement) -> Table:
+def _table(gains: list[Gain], by_rule: Measurement, together: Measurement, timing: str) -> Table:
     saved = 100 * (1 - together.cycles / by_rule.cycles)
     table = Table(
         title=f"{by_rule.bench}, {by_rule.objective}: {by_rule.cycles:,} -> {together.cycles:,} cycles"
-        f" ({saved:.2f} % less), modelled; tensor arena {by_rule.arena_bytes:,} -> {together.arena_bytes:,} bytes"
+        f" ({saved:.2f} % less), {timing}; tensor arena {by_rule.arena_bytes:,} -> {together.arena_bytes:,} bytes"
     )
     for heading in ("operator", "choice", "by rule", "tuned"):
         table.add_column(heading)

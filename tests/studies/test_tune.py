@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -129,28 +130,24 @@ def test_a_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         load_tuning("b", SHA, "latency")
 
 
-def test_a_search_goes_on_where_it_was_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, console: Console
-) -> None:
+def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path, console: Console) -> None:
     asked: list[Recipe] = []
 
-    def fake(recipes: list[Recipe], _console: Console, done: object, cluster: str | None) -> None:
-        assert callable(done)
+    def meter(recipes: Sequence[Recipe], _console: Console, done: Callable[[Recipe, Measurement], None]) -> None:
         for recipe in recipes:
             if len(asked) == 2:
                 raise KeyboardInterrupt
             asked.append(recipe)
             done(recipe, measured(10))
 
-    monkeypatch.setattr(tune, "measure_recipes", fake)
     recipes = [Recipe("kws", "m", BOARD.name, "latency", budget) for budget in (1, 2, 3)]
     path = tmp_path / "journal"
     with pytest.raises(KeyboardInterrupt):
-        Journal(path).measure(recipes, console, None)
+        Journal(path).measure(recipes, console, meter)
     with path.open("a") as file:
         file.write('{"recipe": "cut o')
     asked.clear()
-    assert [result.cycles for result in Journal(path).measure(recipes, console, None)] == [10, 10, 10]
+    assert [result.cycles for result in Journal(path).measure(recipes, console, meter)] == [10, 10, 10]
     assert [recipe.ram_budget for recipe in asked] == [3]
 
 
@@ -175,7 +172,7 @@ def test_choices_are_kept_only_if_they_are_faster_together(
     monkeypatch.setattr(tune, "measure_recipes", fake)
     model = tmp_path / "kws.tflite"
     model.write_bytes(kws)
-    path = run_tune(BOARD, "kws", model, "latency", None, console)
+    path = run_tune(BOARD, "kws", model, "latency", console)
     assert (path is not None) == saved
     assert (tmp_path / "tuning").exists() == saved
 
@@ -195,7 +192,7 @@ def test_the_prefetch_is_set_the_other_way_where_that_is_faster(
     monkeypatch.setattr(tune, "measure_recipes", fake)
     model = tmp_path / "kws.tflite"
     model.write_bytes(kws)
-    assert run_tune(BOARD, "kws", model, "memory", None, console) is not None
+    assert run_tune(BOARD, "kws", model, "memory", console) is not None
     digest = hashlib.sha256(kws).hexdigest()
     assert load_tuning(BOARD.name, digest, "memory") == Tuning(prefetch=True)
 
