@@ -1,5 +1,7 @@
 """Tasks that compare many builds or runs."""
 
+from typing import Any
+
 from invoke.context import Context
 from invoke.tasks import task
 
@@ -19,6 +21,14 @@ from cli.options import (
     port_of,
 )
 from common.console import console, say
+
+
+def _bench(choice: Any) -> str:
+    """Of a choice of a model: the benchmark's name, empty for a model that none of them has."""
+    from common.benchmark import benchmark_names
+
+    name: str = choice.benchmark.name
+    return name if name in benchmark_names() else ""
 
 
 @task(
@@ -72,7 +82,7 @@ def explore(
 
     choice = chosen_model(bench, model)
     picture = path_of(out)
-    run_explore(load_board(board or DEFAULT_BOARD), choice.benchmark.name, choice.model, picture, dask, console)
+    run_explore(load_board(board or DEFAULT_BOARD), _bench(choice), choice.model, picture, dask, console)
 
 
 @task(
@@ -106,7 +116,7 @@ def tune(
     chosen = load_board(board or DEFAULT_BOARD)
     device = board_meter(chosen, port_of(port, serial), dask, console)
     objective = optimize or DEFAULT_OPTIMIZE
-    path = run_tune(chosen, choice.benchmark.name, choice.model, objective, console, cluster=dask, device=device)
+    path = run_tune(chosen, _bench(choice), choice.model, objective, console, cluster=dask, device=device)
     if path is not None:
         say(f"choices: {path}; builds of this model use them from now on")
 

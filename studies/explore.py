@@ -59,7 +59,7 @@ def budgets(smallest: int, largest: int) -> list[int]:
 def run_explore(
     board: Board, bench: str, model: Path, picture: Path | None, cluster: str | None, console: Console
 ) -> list[Point]:
-    """Measure, show the table, and save ``build/explore/<bench>.json`` and the picture.
+    """Measure, show the table, and save ``build/explore/<bench or model>.json`` and the picture.
 
     Raises:
         UserError: something could not be built or run.
@@ -75,15 +75,18 @@ def run_explore(
     ]
     points.sort(key=lambda point: point.measurement.cycles)
     console.print(_table(points, board))
-    write_atomic(BUILD / "explore" / f"{bench}.json", json.dumps([asdict(point) for point in points], indent=1) + "\n")
-    path = picture or BUILD / "explore" / f"{bench}.svg"
-    write_atomic(path, explore_svg(points, board, f"{bench}: {model.name} on {board.title}"))
+    name = bench or model.stem
+    write_atomic(BUILD / "explore" / f"{name}.json", json.dumps([asdict(point) for point in points], indent=1) + "\n")
+    path = picture or BUILD / "explore" / f"{name}.svg"
+    write_atomic(path, explore_svg(points, board, f"{name}: {model.name} on {board.title}"))
     say(f"picture: {path}", console)
     return points
 
 
 def _table(points: Sequence[Point], board: Board) -> Table:
-    table = Table(title=f"{points[0].measurement.bench} on {board.title}, modelled; * on the Pareto front")
+    table = Table(
+        title=f"{points[0].measurement.bench or points[0].measurement.model} on {board.title}, modelled; * on the Pareto front"
+    )
     table.add_column("")
     table.add_column("image")
     for heading in ("cycles", "ms", "RAM", "flash"):

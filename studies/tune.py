@@ -200,7 +200,7 @@ def run_tune(
         return Recipe(bench, str(model), board.name, objective, tuning=tuning)
 
     tunings = rounds(compiled.program, content, str(model), compact)
-    say(f"{bench} for {objective}: {len(tunings) + 1} images to measure", console)
+    say(f"{bench or model.name} for {objective}: {len(tunings) + 1} images to measure", console)
     by_rule, *measured = journal.measure([recipe(Tuning()), *map(recipe, tunings)], console, meter)
     gains = best_choices(by_rule, zip(tunings, measured, strict=True))
     most = board.ram_bytes if objective == "latency" else compiled.memory.arena_bytes
@@ -223,7 +223,7 @@ def run_tune(
 def _table(gains: list[Gain], by_rule: Measurement, together: Measurement, timing: str) -> Table:
     saved = 100 * (1 - together.cycles / by_rule.cycles)
     table = Table(
-        title=f"{by_rule.bench}, {by_rule.objective}: {by_rule.cycles:,} -> {together.cycles:,} cycles"
+        title=f"{by_rule.bench or by_rule.model}, {by_rule.objective}: {by_rule.cycles:,} -> {together.cycles:,} cycles"
         f" ({saved:.2f} % less), {timing}; tensor arena {by_rule.arena_bytes:,} -> {together.arena_bytes:,} bytes"
     )
     for heading in ("operator", "choice", "by rule", "tuned"):
