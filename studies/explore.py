@@ -84,9 +84,8 @@ def run_explore(
 
 
 def _table(points: Sequence[Point], board: Board) -> Table:
-    table = Table(
-        title=f"{points[0].measurement.bench or points[0].measurement.model} on {board.title}, modelled; * on the Pareto front"
-    )
+    first = points[0].measurement
+    table = Table(title=f"{first.bench or first.model} on {board.title}, modelled; * on the Pareto front")
     table.add_column("")
     table.add_column("image")
     for heading in ("cycles", "ms", "RAM", "flash"):

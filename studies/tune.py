@@ -23,7 +23,7 @@ from common.console import say
 from common.paths import BUILD, ROOT
 from generator.compile import compile_model
 from generator.importer import read_model
-from generator.ops import conv_2d, depthwise_conv_2d, winograd
+from generator.ops import conv_2d, conv_2d_planes, depthwise_conv_2d, winograd
 from generator.program import Program
 from generator.tuning import RULES, OperatorTuning, Tuning, prefetch_by_rule, save_tuning
 from harness.classic import require_classic
@@ -47,9 +47,14 @@ class Gain:
     after: int
 
 
-def candidates(operator: str, compact: bool) -> Iterator[OperatorTuning]:
-    """What is worth a try for an operator of this name; ``compact``: nothing with larger weights."""
-    if operator == "CONV_2D":
+def candidates(operator: str, kernel: str, compact: bool) -> Iterator[OperatorTuning]:
+    """What is worth a try for an operator of this name with this kernel by rule; ``compact``: nothing with larger
+    weights. Where activations are planes they stay so: other kernels would change the neighbours, too."""
+    if kernel == conv_2d_planes.KERNEL:
+        yield from (OperatorTuning(columns=size) for size in SIZES)
+    elif kernel == depthwise_conv_2d.PLANES_KERNEL:
+        return
+    elif operator == "CONV_2D":
         if not compact:
             yield OperatorTuning(kernel=winograd.KERNEL)
         yield from (OperatorTuning(kernel=conv_2d.PAIRED, columns=size) for size in SIZES)
@@ -64,7 +69,8 @@ def rounds(program: Program, model: bytes, name: str, compact: bool) -> list[Tun
     by_rule = _calls(program)
     known = {index: {kernels} for index, (_, kernels, _) in by_rule.items()}
     tried: dict[int, list[OperatorTuning]] = {}
-    options = {index: list(candidates(operator, compact)) for index, (operator, *_) in by_rule.items()}
+    kernel = {step.operator: step.kernel for step in program.steps}
+    options = {index: list(candidates(operator, kernel[index], compact)) for index, (operator, *_) in by_rule.items()}
     for row in zip_longest(*options.values()):
         choices = {index: choice for index, choice in zip(options, row, strict=True) if choice is not None}
         calls = _calls(compile_model(model, name, compact=compact, tuning=Tuning(choices)).program)

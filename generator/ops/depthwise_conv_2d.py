@@ -18,6 +18,7 @@ from generator.quantization import INT8_MAX, INT8_MIN, activation_range
 from generator.tuning import tuning_of
 
 SMALL, ANY = "depthwise_conv_2d_s8_3x3", "depthwise_conv_2d_s8"
+PLANES_KERNEL = f"{SMALL}_planes"
 HEADER, STRUCT = f"kernels/{SMALL}.h", "DepthwiseConv2dS83x3"
 CHANNELS = 4  # DEPTHWISE_CHANNELS in firmware/kernels/depthwise_conv_2d_s8.h
 CHANNEL_ORDER = (0, 2, 1, 3)  # as SXTB16 of a word and of the word rotated by a byte yield its bytes
@@ -259,7 +260,7 @@ def _lower_planes(graph: Graph, operator: Operator) -> Lowered:
     assert small is not None
     channels, in_place = layer.input.shape[3], bool(operator.options[PLANES])
     return Lowered(
-        kernel=f"{SMALL}_planes",
+        kernel=PLANES_KERNEL,
         header=HEADER,
         struct=STRUCT,
         parameters=small.parameters(lines, by_rows=lines.by_rows) | {"output_plane": lines.block},

@@ -51,15 +51,18 @@ def test_every_candidate_of_a_round_changes_its_operator(kws: bytes) -> None:
         for step in steps:
             chosen = tuning.operators.get(step.operator)
             if chosen is not None and chosen.columns:
-                assert (step.kernel, step.parameters["columns"]) == (chosen.kernel, chosen.columns)
+                assert step.parameters["columns"] >= chosen.columns
+                assert chosen.kernel in (None, step.kernel)
                 assert by_rule[step.operator] != (step.kernel, step.parameters["columns"])
 
 
 def test_no_kernel_with_larger_weights_is_tried_for_memory() -> None:
-    kernels = {choice.kernel for choice in candidates("CONV_2D", compact=True)}
+    kernels = {choice.kernel for choice in candidates("CONV_2D", "conv_2d_s8_paired", compact=True)}
     assert "conv_2d_3x3_winograd_s8" not in kernels
-    assert "conv_2d_3x3_winograd_s8" in {choice.kernel for choice in candidates("CONV_2D", compact=False)}
-    assert list(candidates("SOFTMAX", compact=False)) == []
+    assert "conv_2d_3x3_winograd_s8" in {
+        choice.kernel for choice in candidates("CONV_2D", "conv_2d_s8_paired", compact=False)
+    }
+    assert list(candidates("SOFTMAX", "softmax_s8_s8", compact=False)) == []
 
 
 def test_the_fastest_choice_of_each_operator_wins() -> None:
@@ -164,7 +167,7 @@ def test_choices_are_kept_only_if_they_are_faster_together(
         for recipe in recipes:
             choices = recipe.tuning.operators if recipe.tuning else {}
             sizes = {index: choice.columns or choice.band for index, choice in choices.items()}
-            cycles = {index: 90 if sizes.get(index) == 2 else 100 for index in operators}
+            cycles = {index: 90 if sizes.get(index) in (2, 32) else 100 for index in operators}
             if len(recipes) == 1:  # the best of each, together
                 cycles = dict.fromkeys(operators, tuned_cycles)
             done(recipe, measured(*(cycles.get(index, 0) for index in range(max(operators) + 1))))
