@@ -8,7 +8,7 @@ from common.errors import UserError
 from generator.long_turns import CODE_BYTES as LONG_TURNS_BYTES
 from generator.long_turns import LongTurns, choose_long_turns
 from generator.program import Program
-from generator.straight import choose_straight, straight_bytes, with_straight
+from generator.straight import StraightCode, choose_straight, with_straight
 
 OBJECTIVES = ("latency", "balanced", "memory")
 BALANCED = 1.0  # cycles an inference must save for each byte of RAM that a constant or straight code takes
@@ -33,7 +33,7 @@ class Placement:
     constants: Memory
     in_ram: frozenset[str]
     beside_data: frozenset[str] = frozenset()
-    straight: frozenset[int] = frozenset()
+    straight: frozenset[StraightCode] = frozenset()
     long_turns: frozenset[LongTurns] = frozenset()
 
     @property
@@ -68,12 +68,12 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
         code, code_bytes = None, 0
     budget = board.ram_bytes if ram_budget is None else ram_budget - needed - code_bytes
     rooms = [data.size - needed] if constants == data else [constants.size, data.size - needed]
-    straight, long_turns = frozenset[int](), frozenset[LongTurns]()
+    straight, long_turns = frozenset[StraightCode](), frozenset[LongTurns]()
     if code is not None:
         room = min(code.size - CODE_BYTES, budget)
         flash_room = board.flash.size - program.constant_bytes - FLASH_CODE_BYTES
         straight = choose_straight(program, room, flash_room, BALANCED)
-        straight_size = sum(map(straight_bytes, straight))
+        straight_size = sum(code.bytes for code in straight)
         long_turns = choose_long_turns(program, room - straight_size, LATENCY if objective == "latency" else BALANCED)
         budget -= straight_size + LONG_TURNS_BYTES * len(long_turns)
     chosen = _chosen(with_straight(program, straight), board, objective, rooms, budget)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from generator.graph import Graph, Operator
 from generator.ops import winograd
 from generator.ops.clamped_shift import FixedShift, fixed_shift_filters
-from generator.ops.conv_2d_planes import lower_planes
+from generator.ops.conv_2d_planes import lower_planes, straight_blocks
 from generator.ops.linear import (
     Linear,
     bias_values,
@@ -30,7 +30,6 @@ from generator.ops.packing import (
     can_pair,
     overlapping_blocks,
     pack_blocks,
-    pack_chained,
     pack_paired,
     pack_paired_fixed,
     packed_filters,
@@ -202,7 +201,7 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
         blocks = pack_paired_fixed(weights, fixed.fine, fixed.whole)
     else:
         blocks = pack_paired(weights, records) if paired else pack_blocks(weights, records, groups)
-    chained = fixed_shift_filters(layer, minimum, maximum, fine=range(layer.filters)) if fixed is not None else None
+    straight = straight_blocks(layer, (minimum, maximum), weights, None if fixed else records) if paired else None
     return Lowered(
         kernel=kernel,
         header=f"kernels/{kernel}.h",
@@ -238,7 +237,7 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
         + (PAIRED_FILTERS if paired else 0)
         + (plane_bytes + INPUTS_PER_STEP if plane_bytes else 0),
         lead={0: lead_bytes(layer, window, lanes * columns, layer.filters // groups if groups > 1 else None)},
-        straight_blocks=None if chained is None else pack_chained(weights, chained.fine),
+        straight_blocks=straight,
     )
 
 

@@ -14,6 +14,7 @@ from generator.ops.packing import (
     PAIRED_TAIL,
     overlapping_blocks,
     pack_chained,
+    pack_chained_fixed,
     pack_paired,
     pack_paired_fixed,
     packed_filters,
@@ -103,7 +104,21 @@ def _blocks(
     fixed = fixed_shift_filters(layer, *limits, fine=odd, whole=even)
     rows = ((0, added), (0, 0))
     if fixed is None:
-        return pack_paired(np.pad(weights, rows), np.pad(records, rows, mode="edge")), False, None
-    weights, chained = np.pad(fixed.weights, rows), fixed_shift_filters(layer, *limits, fine=range(layer.filters))
-    straight = None if chained is None else pack_chained(weights, np.pad(chained.fine, rows))
-    return pack_paired_fixed(weights, np.pad(fixed.fine, rows), np.pad(fixed.whole, rows)), True, straight
+        weights, records = np.pad(weights, rows), np.pad(records, rows, mode="edge")
+        return pack_paired(weights, records), False, straight_blocks(layer, limits, weights, records)
+    weights = np.pad(fixed.weights, rows)
+    blocks = pack_paired_fixed(weights, np.pad(fixed.fine, rows), np.pad(fixed.whole, rows))
+    return blocks, True, straight_blocks(layer, limits, weights, None)
+
+
+def straight_blocks(
+    layer: Linear, limits: tuple[int, int], weights: NDArray[np.int8], records: NDArray[np.int32] | None
+) -> NDArray[np.int32] | None:
+    """Blocks for straight code, or None. ``weights`` and ``records``, or None for the fixed shift: those of the other
+    blocks, where filters of zero weights may follow the layer's."""
+    if records is not None:
+        return pack_chained(weights, records)
+    fixed = fixed_shift_filters(layer, *limits, fine=range(layer.filters))
+    if fixed is None:
+        return None
+    return pack_chained_fixed(weights, np.pad(fixed.fine, ((0, len(weights) - layer.filters), (0, 0))))

@@ -13,8 +13,8 @@ INPUTS_PER_STEP = 4
 INPUT_ORDER = (0, 2, 1, 3)  # in which SXTB16 of a word and of the word rotated by a byte yield its bytes
 PAIRED_FILTERS = 4  # CONV_2D_PAIRED_FILTERS in firmware/kernels/conv_2d_s8_paired.h
 PAIRED_TAIL = 16  # CONV_2D_PAIRED_TAIL there
+MOST_CHAINED = 512  # inputs for which there may be straight code
 PAIRED_REACH = 2**23  # of the sums of filters in the high bytes
-CHAINED_TAIL = 8  # CONV_2D_CHAINED_TAIL in firmware/kernels/conv_2d_s8_chained.h
 
 
 def padded_depth(depth: int) -> int:
@@ -159,13 +159,25 @@ def pack_paired_fixed(
     return _paired_blocks(weights[chosen], biases.astype(np.uint32).view(np.int32), tails)
 
 
-def pack_chained(weights: NDArray[np.int8], fine: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Weights [filters, depth] and fine constants [filters, 2] of `generator.ops.clamped_shift.FixedShift` -> blocks of
+def pack_chained(weights: NDArray[np.int8], records: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Weights [filters, depth] and records [filters, 4] of `packed_filters` -> blocks of
     firmware/kernels/conv_2d_s8_chained.h, flattened."""
+    tails = records[:, 1:].copy()
+    tails[:, 0] = doubled_multiplier(tails[:, 0])
+    return _chained_blocks(weights, 256 * records[:, 0].astype(np.int64), tails)
+
+
+def pack_chained_fixed(weights: NDArray[np.int8], fine: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The same with fine constants [filters, 2] of `generator.ops.clamped_shift.FixedShift`."""
+    return _chained_blocks(weights, fine[:, 0].astype(np.int64), fine[:, 1:])
+
+
+def _chained_blocks(weights: NDArray[np.int8], bias: NDArray[np.int64], tails: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Weights [filters, depth], biases [filters] in 256ths and what follows of each filter -> blocks."""
     chosen = overlapping_blocks(len(weights), PAIRED_FILTERS)
-    in_blocks, bias = weights[chosen], fine[chosen, 0].astype(np.int64)
-    parts = [_words_of_halves(in_blocks[:, :-1], in_blocks[:, 1:]), chained_biases(bias), fine[chosen, 1]]
-    return np.concatenate(parts, axis=1).astype(np.int32).reshape(-1)
+    in_blocks = weights[chosen]
+    parts = [_words_of_halves(in_blocks[:, :-1], in_blocks[:, 1:]), chained_biases(bias[chosen])]
+    return np.concatenate([*parts, tails[chosen].reshape(len(chosen), -1)], axis=1).astype(np.int32).reshape(-1)
 
 
 def chained_biases(bias: NDArray[np.int64]) -> NDArray[np.int32]:

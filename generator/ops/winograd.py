@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from generator.ops.fixed_shift import signed_filters
 from generator.ops.linear import Linear
 from generator.ops.lowered import Lowered
-from generator.ops.packing import overlapping_blocks
+from generator.ops.packing import MOST_CHAINED, overlapping_blocks
 from generator.ops.window import MOST_PLACES, Window
 from generator.program import Value
 from generator.quantization import INT8_MAX, INT8_MIN
@@ -185,10 +185,10 @@ def estimated_cycles(layer: Linear, window: Window) -> int:
 
 
 def estimated_cycles_paired(layer: Linear) -> int:
-    """Of `conv_2d_s8_paired`."""
+    """Of `conv_2d_s8_paired`, with straight code where that may be."""
     pixels, depth = layer.output.elements // layer.filters, 9 * layer.weights.shape[3]
     blocks = -(-layer.filters // 4)
-    return pixels * (2 * depth + blocks * (4 * depth + 40))
+    return pixels * (2 * depth + blocks * ((3 if depth <= MOST_CHAINED else 4) * depth + 40))
 
 
 def pack_weights(weights: NDArray[np.int8], pairs: int, filtering: Filtering) -> NDArray[np.int32]:

@@ -14,6 +14,7 @@ from generator.importer import parse_graph
 from generator.lower import lower
 from generator.ops import winograd
 from generator.ops.fixed_shift import TRIES
+from generator.ops.packing import MOST_CHAINED
 from generator.ops.window import SAME, VALID
 from generator.program import Program
 from tests.generator.cases import run_on_host, run_oracle
@@ -126,10 +127,17 @@ LARGE = Case(height=16, width=16, group_channels=16, group_filters=16)
 def test_lead(changes: dict[str, int], lead: int) -> None:
     case = replace(LARGE, **changes)  # type: ignore[arg-type]
     model, inputs = case.model(), case.inputs()
-    program = lowered(case)
+    with always:
+        program = lowered(case)
     assert program.steps[0].kernel == winograd.KERNEL
     assert program.steps[0].lead == {0: lead}
     run_both(program, overlaid(program), inputs, oracle_outputs(model, inputs))
+
+
+def test_layers_that_straight_code_computes_as_fast() -> None:
+    strided = replace(LARGE, stride=(2, 2), width=32, height=32)
+    assert [kernel(case) for case in (LARGE, strided)] == [winograd.KERNEL, "conv_2d_s8_paired"]
+    assert kernel(replace(strided, group_channels=MOST_CHAINED // 9 + 1)) == winograd.KERNEL, "too many inputs for it"
 
 
 @pytest.mark.parametrize(
