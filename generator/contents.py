@@ -9,6 +9,7 @@ from common.benchmark import Benchmark
 from common.board import Board
 from generator.compile import Compiled, compile_model
 from generator.fit import check_fit, check_ports, data_bytes
+from generator.gather import with_gather
 from generator.long_turns import with_long_turns
 from generator.ops.winograd import MOST_BYTES
 from generator.placement import Placement, place
@@ -85,7 +86,7 @@ def compiled_contents(request: Request) -> Contents:
     board, benchmark = request.board, request.benchmark
     compiled, placement = _placed(request)
     program, memory = compiled.program, compiled.memory
-    program = with_long_turns(with_straight(program, placement.straight), placement.long_turns)
+    program = with_long_turns(with_straight(with_gather(program), placement.straight), placement.long_turns)
 
     def files(folder: Path, energy: bool) -> dict[str, str]:
         return render_project(

@@ -23,6 +23,10 @@
 typedef void Conv2dS8Block(const int32_t *block, const uint32_t *columns, const uint32_t *columns_end, int8_t *output,
                            int32_t step, int32_t words, int32_t line_bytes, int32_t skip);
 
+// Expands windows of `conv_2d_s8_paired` to columns, the first of which begins at `from`.
+typedef struct Conv2dS8Run Conv2dS8Run;
+typedef void Conv2dS8Gather(const Conv2dS8Run *run, const int8_t *from, uint32_t *column);
+
 typedef struct {
     const int32_t *blocks; // the bias has -input zero point x sum of weights added
     int32_t words;         // of weights in a block, and of a pixel in a column
@@ -41,11 +45,18 @@ typedef struct {
     // Where not 0, the input, of source_h rows of source_w pixels, is copied first to a plane of so many bytes, after
     // so many rows and pixels of padding. The geometry above is then that of the plane.
     int32_t plane_bytes, source_h, source_w, plane_top, plane_left;
-    int32_t pointwise;    // the window of a pixel is the pixel, and rows_bytes its channels
-    int32_t by_offset;    // which of the two kinds of rescaling
-    int32_t fixed_shift;  // a third kind, of `conv_2d_s8_paired`
-    Conv2dS8Block *block; // code of `conv_2d_s8_paired` for this number of inputs, or NULL
-    int32_t block_words;  // of a block of `conv_2d_s8_paired`
+    // Output rows in which only the windows of the first and the last pixel lie over the sides of the input, and what
+    // is in memory instead is expanded, too, and then replaced; after how many bytes of a column the halfwords begin to
+    // be replaced, of the first pixel and then of the last.
+    int32_t replaced_begin, replaced_end;
+    int32_t outside_left, outside_right;
+    const int16_t *outside;
+    int32_t pointwise;      // the window of a pixel is the pixel, and rows_bytes its channels
+    int32_t by_offset;      // which of the two kinds of rescaling
+    int32_t fixed_shift;    // a third kind, of `conv_2d_s8_paired`
+    Conv2dS8Block *block;   // code of `conv_2d_s8_paired` for this number of inputs, or NULL
+    Conv2dS8Gather *gather; // code of `conv_2d_s8_paired` for windows of neighbours, or NULL
+    int32_t block_words;    // of a block of `conv_2d_s8_paired`
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
 } Conv2dS8;

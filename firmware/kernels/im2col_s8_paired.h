@@ -14,16 +14,13 @@
 
 // Pairs of pixels whose windows have their rows at even distances in memory. The code in assembly reads the fields in
 // this order.
-typedef struct {
+struct Conv2dS8Run {
     int32_t pairs;
     int32_t pixel_step, row_step; // bytes from a window to that of the next pixel, from a row to the next
     int32_t rows, row_bytes;      // of a window: of rows only their whole words
     int32_t row_gap;              // bytes of a column after those
     int32_t tails;                // bytes of each row after its whole words, whose inputs come after all of these
-} Run;
-
-// Expands the windows of a run, the first of which is at `from`.
-typedef void ExpandRun(const Run *run, const int8_t *from, uint32_t *column);
+};
 
 // Expands `count` inputs, or up to three more, of the two pixels of a column; returns where the next ones belong.
 static inline uint32_t *expand_pair(uint32_t *column, const int8_t *a, const int8_t *b, int32_t count) {
@@ -49,11 +46,15 @@ static inline uint32_t *expand_pair(uint32_t *column, const int8_t *a, const int
     return column;
 }
 
+// Bytes from where a column begins to input `place` of its first pixel; that of the second comes 4 bytes later.
+static inline int32_t half_offset(int32_t place) {
+    return place / 4 * 16 + (place & 1) * 8 + (place & 2);
+}
+
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
-// im2col_s8_paired_m4.inc: without tails; three rows of nine bytes, one of them a tail, of pixels 3 or 6 bytes apart.
-ExpandRun im2col_s8_paired_rows, im2col_s8_paired_nines_step3, im2col_s8_paired_nines_step6;
+Conv2dS8Gather im2col_s8_paired_rows; // without the tails
 #else
-static void im2col_s8_paired_rows(const Run *run, const int8_t *from, uint32_t *column) {
+static void im2col_s8_paired_rows(const Conv2dS8Run *run, const int8_t *from, uint32_t *column) {
     for (int32_t pair = 0; pair < run->pairs; pair++, from += LANES * run->pixel_step) {
         const int8_t *a = from;
         for (int32_t row = 0; row < run->rows; row++, a += run->row_step) {
@@ -64,7 +65,7 @@ static void im2col_s8_paired_rows(const Run *run, const int8_t *from, uint32_t *
 }
 #endif
 
-static void expand_with_tails(const Run *run, const int8_t *from, uint32_t *column) {
+static void expand_with_tails(const Conv2dS8Run *run, const int8_t *from, uint32_t *column) {
     const int32_t whole = run->rows * run->row_bytes; // and as many words of a column
     if (whole > 0) {
         im2col_s8_paired_rows(run, from, column);
@@ -75,7 +76,7 @@ static void expand_with_tails(const Run *run, const int8_t *from, uint32_t *colu
         column += whole;
         for (int32_t left = run->rows; left > 0; left--, row += run->row_step) {
             for (int32_t i = 0; i < run->tails; i++, place++) {
-                int8_t *to = (int8_t *)(column + place / 4 * 4 + (place & 1) * 2) + (place & 2);
+                int8_t *to = (int8_t *)column + half_offset(place);
                 write_half(to, row[i]);
                 write_half(to + 4, row[i + run->pixel_step]);
             }
@@ -116,12 +117,19 @@ __attribute__((noinline)) static void copy_padded(const Corner *from, int32_t ze
 typedef struct {
     const Conv2dS8 *layer;
     Position at;
-    Run run;                                // of any pixels of a row
-    ExpandRun *expand, *expand_apart;       // pixels that are neighbours; any two
+    Conv2dS8Run run;                        // of any pixels of a row
+    Conv2dS8Gather *expand, *expand_apart;  // pixels that are neighbours; any two
     int32_t origin, y_step, x_step;         // of the windows of output pixels in their image
     int32_t begin_y, end_y, begin_x, end_x; // output pixels whose windows lie on the input as a whole, in rows
     int8_t *stage;                          // room for two windows
 } Windows;
+
+// Puts the zero point to `count` halfwords of a pixel in a column.
+static inline void replace(const int16_t *outside, int32_t count, int32_t zero_point, uint32_t *column) {
+    for (int32_t i = 0; i < count; i++) {
+        write_half((int8_t *)column + outside[i], zero_point);
+    }
+}
 
 // Begins with the first window of `input`. `stage`: word aligned.
 static void start_windows(Windows *windows, const Conv2dS8 *layer, const int8_t *input, int8_t *stage) {
@@ -138,7 +146,8 @@ static void start_windows(Windows *windows, const Conv2dS8 *layer, const int8_t 
     windows->run.row_bytes = row_bytes;
     windows->run.row_gap = 8 * layer->words - 4 * layer->filter_h * row_bytes;
     windows->run.tails = tails;
-    windows->expand = windows->expand_apart = tails > 0 ? expand_with_tails : im2col_s8_paired_rows;
+    windows->expand_apart = tails > 0 ? expand_with_tails : im2col_s8_paired_rows;
+    windows->expand = layer->gather != NULL ? layer->gather : windows->expand_apart;
     windows->y_step = stride_h * row;
     windows->x_step = stride_w * channels;
     windows->origin = -(layer->pad_top * row + layer->pad_left * channels);
@@ -147,11 +156,6 @@ static void start_windows(Windows *windows, const Conv2dS8 *layer, const int8_t 
     windows->begin_x = (layer->pad_left + stride_w - 1) / stride_w;
     windows->end_x = end_x < layer->output_w ? end_x : layer->output_w;
     windows->stage = stage;
-#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
-    if (tails == 1 && row_bytes == 8 && layer->filter_h == 3 && (windows->x_step == 3 || windows->x_step == 6)) {
-        windows->expand = windows->x_step == 3 ? im2col_s8_paired_nines_step3 : im2col_s8_paired_nines_step6;
-    }
-#endif
 }
 
 // How many windows of the output row from `at` on lie on the input as a whole; below 1 for none.
@@ -203,7 +207,7 @@ static void expand_two(Windows *windows, Position a, Position b, uint32_t *colum
     const Conv2dS8 *const layer = windows->layer;
     int8_t *const other = windows->stage + 2 * layer->words + STAGE_SLACK;
     const int8_t *from = windows->stage;
-    Run run = windows->run;
+    Conv2dS8Run run = windows->run;
     run.pairs = 1;
     run.pixel_step = 2 * layer->words + STAGE_SLACK;
     if (windows_inside(windows, a) > 0 && windows_inside(windows, b) > 0) {
@@ -232,14 +236,22 @@ static void gather_windows(Windows *windows, int32_t pixels, uint32_t *columns) 
     const Conv2dS8 *const layer = windows->layer;
     while (pixels > 0) {
         const Position at = windows->at;
-        int32_t left = layer->output_w - at.x, pairs = windows_inside(windows, at);
-        left = left < pixels ? left : pixels;
+        const bool replaced = at.y >= layer->replaced_begin && at.y < layer->replaced_end;
+        const int32_t in_row = layer->output_w - at.x, left = in_row < pixels ? in_row : pixels;
+        int32_t pairs = replaced ? left : windows_inside(windows, at);
         pairs = (pairs < left ? pairs : left) / LANES;
         if (pairs > 0) {
             windows->run.pairs = pairs;
             windows->run.pixel_step = windows->x_step;
             windows->run.row_step = row_step_of(layer);
             windows->expand(&windows->run, window_at(windows, at), columns);
+            if (replaced && at.x == 0) {
+                replace(layer->outside, layer->outside_left, layer->input_zero_point, columns);
+            }
+            if (replaced && pairs * LANES == in_row) {
+                replace(layer->outside + layer->outside_left, layer->outside_right, layer->input_zero_point,
+                        columns + LANES * (pairs - 1) * layer->words + 1);
+            }
         } else if (left >= LANES && layer->row_bytes > 0) {
             pairs = expand_staged(windows, left, columns);
         }

@@ -36,6 +36,7 @@ from generator.ops.packing import (
     padded_depth,
 )
 from generator.ops.places import SOURCE, TARGET, tensor_places
+from generator.ops.sides import replaced_sides
 from generator.ops.window import Window, reject_window, window_lead, window_of
 from generator.program import Value
 from generator.quantization import (
@@ -194,9 +195,10 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
     stages = 2 * (not pointwise) if paired else int(in_pieces)
     plane = _padded_plane(layer, window) if paired else {}
     plane_bytes = plane.get("plane_bytes", 0)
-    tails = 0
+    tails, sides = 0, dict[str, Value]()
     if paired and window.filter_h > 1 and row_bytes:
         weights, tails = _in_rows(weights, window.filter_h)
+        sides = {} if plane else replaced_sides(layer, window, tails)
     if fixed is not None:
         blocks = pack_paired_fixed(weights, fixed.fine, fixed.whole)
     else:
@@ -220,6 +222,7 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
             "tails": tails,
             "pointwise": pointwise,
             **plane,
+            **sides,
             "by_offset": by_offset,
             "fixed_shift": fixed is not None,
             "block_words": words * PAIRED_LANES + PAIRED_TAIL if paired else 0,
