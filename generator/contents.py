@@ -15,6 +15,7 @@ from generator.ops.winograd import MOST_BYTES
 from generator.placement import Placement, place
 from generator.plan_report import plan_summary
 from generator.render import render_project
+from generator.runs import with_runs
 from generator.straight import with_straight
 from generator.tuning import Tuning
 
@@ -87,6 +88,7 @@ def compiled_contents(request: Request) -> Contents:
     compiled, placement = _placed(request)
     program, memory = compiled.program, compiled.memory
     program = with_long_turns(with_straight(with_gather(program), placement.straight), placement.long_turns)
+    program = with_runs(program, placement.runs)
 
     def files(folder: Path, energy: bool) -> dict[str, str]:
         return render_project(

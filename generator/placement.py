@@ -8,11 +8,12 @@ from common.errors import UserError
 from generator.long_turns import CODE_BYTES as LONG_TURNS_BYTES
 from generator.long_turns import LongTurns, choose_long_turns
 from generator.program import Program
+from generator.runs import Run, choose_runs
 from generator.straight import StraightCode, choose_straight, with_straight
 
 OBJECTIVES = ("latency", "balanced", "memory")
 BALANCED = 1.0  # cycles an inference must save for each byte of RAM that a constant or straight code takes
-LATENCY = 0.2  # the same for longer turns at the objective latency
+LATENCY = 0.2  # the same for longer turns and runs at the objective latency
 CODE_BYTES = 32 * 1024  # of kernels, at most about
 FLASH_CODE_BYTES = 96 * 1024  # of flash, at most about, that is not constants
 RESERVE = 1024  # bytes of RAM for what the C library and the command interpreter keep
@@ -22,8 +23,8 @@ RESERVE = 1024  # bytes of RAM for what the C library and the command interprete
 class Placement:
     """``code``: the RAM on the code bus that the kernels run from; None: they run from flash.
 
-    ``straight``, ``long_turns``: what there is longer code for in that RAM, see `generator.straight` and
-    `generator.long_turns`.
+    ``straight``, ``long_turns``, ``runs``: what there is longer code for in that RAM, see `generator.straight`,
+    `generator.long_turns` and `generator.runs`.
     ``data``: RAM of the stack, the arena and everything else, and of the constants named in ``beside_data``;
     ``constants``: RAM of the other constants named in ``in_ram``, which names all that are copied.
     """
@@ -35,6 +36,7 @@ class Placement:
     beside_data: frozenset[str] = frozenset()
     straight: frozenset[StraightCode] = frozenset()
     long_turns: frozenset[LongTurns] = frozenset()
+    runs: frozenset[Run] = frozenset()
 
     @property
     def regions(self) -> tuple[Memory, ...]:
@@ -68,19 +70,22 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
         code, code_bytes = None, 0
     budget = board.ram_bytes if ram_budget is None else ram_budget - needed - code_bytes
     rooms = [data.size - needed] if constants == data else [constants.size, data.size - needed]
-    straight, long_turns = frozenset[StraightCode](), frozenset[LongTurns]()
+    straight, long_turns, runs = frozenset[StraightCode](), frozenset[LongTurns](), frozenset[Run]()
     if code is not None:
         room = min(code.size - CODE_BYTES, budget)
         flash_room = board.flash.size - program.constant_bytes - FLASH_CODE_BYTES
+        least = LATENCY if objective == "latency" else BALANCED
         straight = choose_straight(program, room, flash_room, BALANCED)
-        straight_size = sum(code.bytes for code in straight)
-        long_turns = choose_long_turns(program, room - straight_size, LATENCY if objective == "latency" else BALANCED)
-        budget -= straight_size + LONG_TURNS_BYTES * len(long_turns)
+        taken = sum(code.bytes for code in straight)
+        long_turns = choose_long_turns(program, room - taken, least)
+        taken += LONG_TURNS_BYTES * len(long_turns)
+        runs = choose_runs(program, room - taken, least)
+        budget -= taken + sum(run.bytes for run in runs)
     chosen = _chosen(with_straight(program, straight), board, objective, rooms, budget)
     address = None if code is None else code.code_address
     alias = None if code is None or address is None else Memory("ram_code", "ram", address, code.size)
     in_ram, beside_data = frozenset[str]().union(*chosen), frozenset[str]().union(*chosen[1:])
-    return Placement(alias, data, constants, in_ram, beside_data, straight, long_turns)
+    return Placement(alias, data, constants, in_ram, beside_data, straight, long_turns, runs)
 
 
 def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Memory]:

@@ -281,6 +281,30 @@ def test_straight_code(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(written) > len(straight) // 3
 
 
+def depthwise_layers(seed: int) -> bytes:
+    """Planes of many sizes, with both strides, with and without a clamp at the zero point."""
+    network = Network(seed)
+    height, width, channels = map(int, (*network.rng.integers(6, 34, 2), network.rng.integers(2, 9)))
+    network = Network(seed, (1, height, width, channels))
+    for _ in range(6):
+        network.depthwise(3)
+    network.fully_connected(5)
+    return build_model(network.tensors, network.operators, [0], [network.top])
+
+
+SLOW_SEEDS = (3, 18, 21, 23, 27, 38, 57, 58)
+
+
+@pytest.mark.parametrize("seed", [4, *(pytest.param(seed, marks=pytest.mark.slow) for seed in SLOW_SEEDS)])
+def test_runs(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code for the planes of all layers that can have it, however little it saves."""
+    pytest.importorskip("tflite_micro")
+    monkeypatch.setattr(placement, "LATENCY", 0.0)
+    verify(seed, tmp_path, depthwise_layers)
+    (source,) = tmp_path.rglob("gen/runs_m4.S")
+    assert len(re.findall("^stride", source.read_text(), re.MULTILINE)) > 2
+
+
 def connected_layers(seed: int) -> bytes:
     """Fully connected layers with a multiplier each, all with and without a clamp at the zero point."""
     network = Network(seed, (1, 8, 8, 2))

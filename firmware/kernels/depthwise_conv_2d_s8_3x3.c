@@ -4,6 +4,7 @@
 #include "requantize.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define CHANNELS DEPTHWISE_3X3_CHANNELS
 #define RECORD DEPTHWISE_3X3_RECORD
@@ -23,8 +24,7 @@ typedef struct {
     int32_t advance; // bytes in the scratch memory from the end of a line to the next
 } Target;
 
-// `run` windows of each channel, the first at `plane`; `line`: bytes from a line, or pair of lines, to the next.
-typedef void Run(int8_t *plane, const int32_t *records, int32_t line, int32_t run, int32_t channels);
+typedef DepthwiseConv2dS83x3Run Run;
 // At least one line; `advance`: bytes to the next line from the end of the first. Returns where the next line begins.
 typedef uint32_t *Take(const Source *source, uint32_t *to, const int8_t *from, int32_t lines, int32_t advance);
 typedef void Give(const Target *target, int8_t *to, const uint32_t *from, int32_t lines);
@@ -135,7 +135,7 @@ typedef struct {
     Source inside, outside, kept; // lines of the input, of padding, and those that a band shares with the one before
     Target outputs;
     int32_t advance_even, advance_odd;
-    Run *run;
+    Run *run, *run_band; // of any number of lines, of a whole band
     Take *take;
     Give *give;
 } Work;
@@ -162,6 +162,7 @@ static Work work_of(const DepthwiseConv2dS83x3 *layer) {
         work.take = depthwise_3x3_take2;
         work.give = depthwise_3x3_give4;
     }
+    work.run_band = p.run != NULL ? p.run : work.run;
     return work;
 }
 
@@ -242,7 +243,8 @@ static void compute_block(const DepthwiseConv2dS83x3 *layer, const Work *work, c
         }
         const int32_t line = first * stride;
         gather(layer, work, input, scratch, line, line + known, line + (lines - 1) * stride + TAPS);
-        work->run((int8_t *)scratch, records, 4 * stride * length, windows_of(layer, lines), channels);
+        Run *const run = lines == layer->band ? work->run_band : work->run;
+        run((int8_t *)scratch, records, 4 * stride * length, windows_of(layer, lines), channels);
         int8_t *to = output + first * layer->output_across;
         if (channels == CHANNELS) {
             work->give(&work->outputs, to, scratch, lines);
@@ -336,12 +338,14 @@ void depthwise_conv_2d_s8_3x3_planes(const DepthwiseConv2dS83x3 *layer, const in
         uint32_t *const plane = (uint32_t *)output;
         if (copied) {
             gather(layer, &work, input + channel, plane, 0, 0, (lines - 1) * stride + TAPS);
+        } else if (!layer->padding_is_read) {
+            // as it is
         } else if (stride == 1) {
             pad_lines(layer, plane, channel == 0, work.inside.padding);
         } else {
             pad_line_pairs(layer, plane, work.inside.padding);
         }
-        work.run(output, records, 4 * stride * layer->length, windows, left < CHANNELS ? left : CHANNELS);
+        work.run_band(output, records, 4 * stride * layer->length, windows, left < CHANNELS ? left : CHANNELS);
         output += layer->output_plane;
     }
 }

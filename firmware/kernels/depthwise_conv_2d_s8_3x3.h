@@ -14,10 +14,15 @@
 // them its rows. For each channel: the weights of rows 0 and 1 as halfwords of a word, for columns 0, 1 and 2; those of
 // row 2, columns 0 and 1; {right shift, row 2 of column 2} as halfwords; multiplier, offset, bias. These
 // are doubled, so that the high word of a sum times the multiplier is the scaled sum, and the offset is that of
-// `requantize_by_offset`. If fixed_shift is set, weights are times 256 instead, and {multiplier, bias, 0} those of
-// `requantize_fixed_fine`.
+// `requantize_by_offset`. If fixed_shift is set, weights are times 256 instead, {multiplier, bias, 0} those of
+// `requantize_fixed_fine`, and row 2 of column 1 is in place of the right shift.
 #define DEPTHWISE_3X3_CHANNELS 4
 #define DEPTHWISE_3X3_RECORD 8 // words
+
+// Computes `run` windows of each channel, the first at `plane`; `line`: bytes from a line, or pair of lines, to the
+// next.
+typedef void DepthwiseConv2dS83x3Run(int8_t *plane, const int32_t *records, int32_t line, int32_t run,
+                                     int32_t channels);
 
 typedef struct {
     const int32_t *records; // the bias has -input zero point x sum of weights added
@@ -30,6 +35,8 @@ typedef struct {
     int32_t tail;                        // words after the lines
     int32_t outputs, output_lines, band; // along a line, lines, lines at a time
     int32_t fixed_shift;                 // which of the two kinds of rescaling
+    DepthwiseConv2dS83x3Run *run;        // code for bands of this size, or NULL
+    int32_t padding_is_read;             // by it
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
 } DepthwiseConv2dS83x3;

@@ -325,6 +325,7 @@ class _Small:
             "output_lines": across.outputs,
             "band": lines.band,
             "fixed_shift": self.fixed_shift,
+            "padding_is_read": True,
             "input_zero_point": layer.input.quantization.zero_point,
             "output_zero_point": layer.output.quantization.zero_point,
             "activation_min": self.limits[0],
@@ -399,15 +400,16 @@ def pack_small(filters: NDArray[np.int64], records: NDArray[np.int32], *, fixed_
     `packed_filters`.
     """
     if fixed_shift:
-        scale, shifts = 1 << FINE_BITS, np.zeros(len(records), np.int64)
+        scale = 1 << FINE_BITS
         bias, multiplier = records.astype(np.int64).T
         ends = (multiplier, bias, np.zeros_like(bias))
     else:
-        scale, shifts = 2, records[:, 3].astype(np.int64)
+        scale = 2
         bias, multiplier, offset = records[:, :3].astype(np.int64).T
         ends = (doubled_multiplier(multiplier), offset, scale * bias)
     row0, row1, row2 = (scale * filters).transpose(1, 0, 2)
-    pairs = np.concatenate([row0, row2[:, :1], shifts[:, None]], axis=1) & 0xFFFF
+    last = row2[:, 1] if fixed_shift else records[:, 3].astype(np.int64)
+    pairs = np.concatenate([row0, row2[:, :1], last[:, None]], axis=1) & 0xFFFF
     pairs |= np.concatenate([row1, row2[:, 1:]], axis=1) << 16
     packed = np.concatenate([pairs, np.stack(ends, axis=1)], axis=1)
     return packed.astype(np.int32).reshape(-1)

@@ -51,7 +51,7 @@ def test_every_candidate_of_a_round_changes_its_operator(kws: bytes) -> None:
         for step in steps:
             chosen = tuning.operators.get(step.operator)
             if chosen is not None and chosen.columns:
-                assert step.parameters["columns"] >= chosen.columns
+                assert step.integer("columns") >= chosen.columns
                 assert chosen.kernel in (None, step.kernel)
                 assert by_rule[step.operator] != (step.kernel, step.parameters["columns"])
 
