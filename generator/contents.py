@@ -16,6 +16,7 @@ from generator.placement import Placement, place
 from generator.plan_report import plan_summary
 from generator.render import render_project
 from generator.runs import with_runs
+from generator.split import with_split
 from generator.straight import with_straight
 from generator.tuning import Tuning
 
@@ -88,7 +89,7 @@ def compiled_contents(request: Request) -> Contents:
     compiled, placement = _placed(request)
     program, memory = compiled.program, compiled.memory
     program = with_long_turns(with_straight(with_gather(program), placement.straight), placement.long_turns)
-    program = with_runs(program, placement.runs)
+    program = with_split(with_runs(program, placement.runs), placement.split)
 
     def files(folder: Path, energy: bool) -> dict[str, str]:
         return render_project(

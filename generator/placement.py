@@ -1,7 +1,7 @@
 """Where code and constants live: read from flash in place, or copied at boot to RAM, which has no wait states."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from common.board import Board, Memory
 from common.errors import UserError
@@ -9,6 +9,7 @@ from generator.long_turns import CODE_BYTES as LONG_TURNS_BYTES
 from generator.long_turns import LongTurns, choose_long_turns
 from generator.program import Program
 from generator.runs import Run, choose_runs
+from generator.split import divisible
 from generator.straight import StraightCode, choose_straight, with_straight
 
 OBJECTIVES = ("latency", "balanced", "memory")
@@ -16,6 +17,7 @@ BALANCED = 1.0  # cycles an inference must save for each byte of RAM that a cons
 LATENCY = 0.2  # the same for longer turns and runs at the objective latency
 CODE_BYTES = 32 * 1024  # of kernels, at most about
 FLASH_CODE_BYTES = 96 * 1024  # of flash, at most about, that is not constants
+ALIGNMENT = 8  # of constants
 RESERVE = 1024  # bytes of RAM for what the C library and the command interpreter keep
 
 
@@ -26,7 +28,8 @@ class Placement:
     ``straight``, ``long_turns``, ``runs``: what there is longer code for in that RAM, see `generator.straight`,
     `generator.long_turns` and `generator.runs`.
     ``data``: RAM of the stack, the arena and everything else, and of the constants named in ``beside_data``;
-    ``constants``: RAM of the other constants named in ``in_ram``, which names all that are copied.
+    ``constants``: RAM of the other constants named in ``in_ram``, which names all that are copied. Of those that are
+    copied only in part ``split`` says how many bytes, see `generator.split`.
     """
 
     code: Memory | None
@@ -37,6 +40,7 @@ class Placement:
     straight: frozenset[StraightCode] = frozenset()
     long_turns: frozenset[LongTurns] = frozenset()
     runs: frozenset[Run] = frozenset()
+    split: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def regions(self) -> tuple[Memory, ...]:
@@ -81,11 +85,11 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
         taken += LONG_TURNS_BYTES * len(long_turns)
         runs = choose_runs(program, room - taken, least)
         budget -= taken + sum(run.bytes for run in runs)
-    chosen = _chosen(with_straight(program, straight), board, objective, rooms, budget)
+    chosen, split = _chosen(with_straight(program, straight), board, objective, rooms, budget)
     address = None if code is None else code.code_address
     alias = None if code is None or address is None else Memory("ram_code", "ram", address, code.size)
     in_ram, beside_data = frozenset[str]().union(*chosen), frozenset[str]().union(*chosen[1:])
-    return Placement(alias, data, constants, in_ram, beside_data, straight, long_turns, runs)
+    return Placement(alias, data, constants, in_ram, beside_data, straight, long_turns, runs, split)
 
 
 def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Memory]:
@@ -108,23 +112,37 @@ def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Me
 
 def _chosen(
     program: Program, board: Board, objective: str, rooms: Sequence[int], budget: int
-) -> tuple[frozenset[str], ...]:
+) -> tuple[tuple[frozenset[str], ...], dict[str, int]]:
     """For each of the rooms, in bytes, the constants that go there: those that save most cycles per byte, as far as
-    there is room; of all together no more than ``budget`` bytes."""
+    there is room; of all together no more than ``budget`` bytes. And how many bytes of those that fit in part only."""
     left = list(rooms)
     chosen: list[set[str]] = [set() for _ in rooms]
-    if objective != "memory":
-        per_byte = board.clock.flash_wait_states / board.clock.flash_read_bytes
-        least = BALANCED if objective == "balanced" else 0.0
-        candidates = [
-            (per_byte * step.constant_reads, constant) for step in program.steps for constant in step.constants
-        ]
-        for saved, constant in sorted(candidates, key=lambda item: (-item[0], -item[1].bytes, item[1].name)):
-            aligned = -(-constant.bytes // 8) * 8
-            fitting = [room for room, size in enumerate(left) if aligned <= size]
-            if saved >= least and aligned <= budget and fitting:
-                tightest = min(fitting, key=lambda room: left[room])
-                chosen[tightest].add(constant.name)
-                left[tightest] -= aligned
-                budget -= aligned
-    return tuple(map(frozenset, chosen))
+    split: dict[str, int] = {}
+    if objective == "memory":
+        return tuple(map(frozenset, chosen)), split
+    per_byte = board.clock.flash_wait_states / board.clock.flash_read_bytes
+    least = BALANCED if objective == "balanced" else 0.0
+    candidates = [(per_byte * step.constant_reads, constant) for step in program.steps for constant in step.constants]
+    candidates = sorted(
+        (item for item in candidates if item[0] >= least),
+        key=lambda item: (-item[0], -item[1].bytes, item[1].name),
+    )
+
+    def put(name: str, size: int, room: int) -> int:
+        chosen[room].add(name)
+        left[room] -= size
+        return budget - size
+
+    for _, constant in candidates:
+        aligned = -(-constant.bytes // ALIGNMENT) * ALIGNMENT
+        fitting = [room for room, size in enumerate(left) if aligned <= size]
+        if aligned <= budget and fitting:
+            budget = put(constant.name, aligned, min(fitting, key=lambda room: left[room]))
+    blocks = divisible(program)
+    for name in (constant.name for _, constant in candidates):
+        room = max(range(len(left)), key=lambda room: left[room])
+        size = min(left[room], budget) // blocks[name] * blocks[name] if name in blocks else 0
+        if size > 0 and not any(name in names for names in chosen):
+            split[name] = size
+            budget = put(name, size, room)
+    return tuple(map(frozenset, chosen)), split

@@ -402,7 +402,8 @@ static void compute_outputs(const Conv2dWinogradS8 *layer, const Filtering *filt
                 copy_outputs(apart[i], &outputs[i], next - shared, row_bytes, channels, false);
             }
         }
-        weights += FILTERS * KINDS * KINDS * layer->pairs;
+        weights = next + FILTERS == layer->filters_before ? layer->more_weights
+                                                          : weights + FILTERS * KINDS * KINDS * layer->pairs;
         records += FILTERS * RECORD;
     }
     for (int32_t i = 0; i < count && (low > INT8_MIN || high < INT8_MAX); i++) {

@@ -37,6 +37,8 @@
 
 typedef struct {
     const int32_t *weights;
+    const int32_t *more_weights; // the blocks behind those of `filters_before` filters, if that is not 0
+    int32_t filters_before;
     const int32_t *records;
     int32_t stride;
     int32_t pairs; // of channels, a multiple of four

@@ -16,6 +16,7 @@ from generator.quantization import INT8_MAX, INT8_MIN
 
 KERNEL = "conv_2d_3x3_winograd_s8"
 WITH_SUM = "conv_2d_3x3_winograd_sum_s8"
+KERNELS = (KERNEL, WITH_SUM)
 # As in firmware/kernels/conv_2d_3x3_winograd_s8.h.
 TILES, LIFT = 4, 12750
 FILTERS, OUT, KINDS = 2, 4, 6
@@ -100,6 +101,8 @@ def lower(layer: Linear, window: Window, limits: tuple[int, int]) -> Lowered | N
         struct="Conv2dWinogradS8",
         parameters={
             "weights": pack_weights(weights.reshape(filters, 3, 3, channels), pairs, filtering),
+            "more_weights": None,
+            "filters_before": 0,
             "records": pack_records(weights.reshape(filters, 3, 3, channels), records, scale_bits, filtering),
             "stride": window.stride_h,
             "pairs": pairs,
