@@ -20,6 +20,7 @@ from generator import placement
 from generator.build import build
 from generator.choice import choose
 from generator.compile import compile_model
+from generator.gather import with_gather
 from generator.ops import fully_connected, winograd
 from generator.straight import straight_code
 from harness.verify import verify_firmware
@@ -303,6 +304,48 @@ def test_runs(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     verify(seed, tmp_path, depthwise_layers)
     (source,) = tmp_path.rglob("gen/runs_m4.S")
     assert len(re.findall("^stride", source.read_text(), re.MULTILINE)) > 2
+
+
+WINDOWS = (  # channels, height, width, stride
+    (3, 3, 3, 1),
+    (2, 3, 3, 1),
+    (1, 5, 5, 1),
+    (3, 5, 5, 1),
+    (5, 3, 3, 1),
+    (3, 3, 3, 2),
+    (3, 3, 3, 1),
+    (1, 10, 4, 2),
+    (1, 3, 3, 1),
+    (3, 3, 3, 2),
+    (8, 1, 1, 2),
+)
+
+
+def few_channels(seed: int) -> bytes:
+    """Windows of the paired convolution with rows of any number of bytes, on inputs with padded copies and without."""
+    network = Network(seed, (1, 46 + seed, 43 - seed, 1))
+    for channels, height, width, stride in WINDOWS:
+        unit = {"padding": SAME} | dict.fromkeys(STEPS, 1)
+        sides = network.shape[1:3]
+        network.layer("CONV_2D", (channels, 1, 1, network.shape[3]), 0, (1, *sides, channels), options=unit)
+        padding = int(network.rng.integers(2)) if seed and min(sides) > 10 else SAME
+        reach = (height - 1, width - 1) if padding == VALID else (0, 0)
+        shape = (1, *(-(-(side - less) // stride) for side, less in zip(sides, reach, strict=True)), 6)
+        steps = dict.fromkeys(STEPS, 1) | dict.fromkeys(STEPS[:2], stride)
+        network.layer("CONV_2D", (6, height, width, channels), 0, shape, options={"padding": padding} | steps)
+    network.fully_connected(5)
+    return build_model(network.tensors, network.operators, [0], [network.top])
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_few_channels(seed: int, tmp_path: Path) -> None:
+    pytest.importorskip("tflite_micro")
+    program = with_gather(compile_model(few_channels(seed), "windows").program)
+    windows = [step.parameters for step in program.steps if step.parameters.get("filter_h", 1) != 1]
+    assert {item["tails"] for item in windows} == {0, 1, 2, 3}
+    assert {"outside" in item for item in windows} == {"plane_bytes" in item for item in windows} == {False, True}
+    assert len({item.name for item in program.symbols}) == 2
+    verify(seed, tmp_path, few_channels)
 
 
 def connected_layers(seed: int) -> bytes:

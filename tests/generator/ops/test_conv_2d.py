@@ -209,6 +209,34 @@ def test_output_over_the_input(case: Case) -> None:
     run_both(program, overlaid(program), inputs, oracle_outputs(model, inputs))
 
 
+@pytest.mark.parametrize(
+    ("changes", "tails", "outside"),
+    [
+        ({"group_channels": 3, "stride": (2, 2)}, 1, (0, 9)),
+        ({"group_channels": 3, "stride": (2, 2), "width": 39}, 1, (9, 9)),
+        ({"group_channels": 3}, 1, (9, 9)),
+        ({"group_channels": 3, "padding": VALID, "width": 39}, 1, None),
+        ({"group_channels": 6}, 2, None),
+        ({"group_channels": 2}, 2, (6, 6)),
+        ({"group_channels": 1, "stride": (2, 1)}, 0, (3, 3)),
+        ({"group_channels": 5}, 0, (15, 15)),
+        ({"group_channels": 1, "filter_h": 5, "filter_w": 5, "stride": (2, 2)}, 1, (5, 10)),
+        ({"group_channels": 3, "filter_h": 5, "filter_w": 5, "dilation": (2, 1)}, 3, None),
+        ({"group_channels": 1, "filter_h": 10, "filter_w": 4, "stride": (2, 2)}, 0, (10, 10)),
+        ({"group_channels": 4, "filter_h": 2, "filter_w": 3}, 0, (8, 8)),
+        ({"group_channels": 3, "filter_h": 1, "filter_w": 1, "stride": (1, 2)}, 0, None),
+        ({"group_channels": 8, "dilation": (1, 2)}, 0, None),
+    ],
+)
+def test_windows(changes: dict[str, Any], tails: int, outside: tuple[int, int] | None) -> None:
+    """Of all kinds of rows, over the sides of an input without a padded copy."""
+    case = replace(Case(height=14, width=40, batches=2), **changes)
+    parameters = lower(parse_graph(case.model(), "model")).steps[0].parameters
+    sides = (parameters["outside_left"], parameters["outside_right"]) if "outside" in parameters else None
+    assert (parameters["tails"], sides) == (tails, outside)
+    assert_equals_oracle(case.model(), case.inputs())
+
+
 LARGE = Case(height=9, width=11, group_channels=8, group_filters=8)  # more pixels than are expanded at a time
 
 
