@@ -140,7 +140,7 @@ def choose_runs(program: Program, room: int, least: float) -> frozenset[Run]:
             channels[lines] += step.integer("batches") * step.integer("channels") * bands
     while True:
         chosen = [run for lines, count in channels.items() if (run := _paying(lines, count, least)) is not None]
-        if sum(run.bytes for run in chosen) <= room:
+        if not chosen or sum(run.bytes for run in chosen) <= room:
             return frozenset(chosen)
         least = max(least, LEAST) * DEARER
 
