@@ -44,12 +44,20 @@ typedef struct {
 
 // Quotients are exact for dividends below 2^(32 + shift) / taps.
 static inline Division division_by(int32_t taps) {
+    const uint32_t divisor = (uint32_t)taps;
     Division division = {-INT8_MIN * taps + taps / 2, taps % 2 - 1, 0, 0};
     if (taps > MOST_EXACT_TAPS) {
-        division.shift = 31 - __builtin_clz((uint32_t)taps - 1);
-        division.reciprocal = (uint32_t)((((uint64_t)1 << (32 + division.shift)) - 1) / (uint32_t)taps + 1);
+        division.shift = 31 - __builtin_clz(divisor - 1);
+        uint32_t rest = 1u << division.shift, quotient = 0;
+        for (int32_t bit = 0; bit < 32; bit++) { // less code than a division of 64 bits
+            rest *= 2;
+            const uint32_t fits = rest >= divisor;
+            rest -= fits * divisor;
+            quotient = 2 * quotient + fits;
+        }
+        division.reciprocal = quotient + (rest > 0);
     } else if (taps > 1) {
-        division.reciprocal = UINT32_MAX / (uint32_t)taps + 1;
+        division.reciprocal = UINT32_MAX / divisor + 1;
     }
     return division;
 }
@@ -103,14 +111,14 @@ static void average_taps(const Pool2d *p, const int8_t *from, int32_t rows, int3
         pool_2d_averages(from, output, channels / 4, &averages);
         channel = channels & ~3;
     }
+    if (joined) {
+        rows = 1;
+        columns = taps;
+    }
     for (; channel < channels; channel += 4) {
         const int32_t left = channels - channel;
         int32_t sums[4];
-        if (joined) {
-            sum_taps(from + channel, 1, 0, taps, channels, sums);
-        } else {
-            sum_taps(from + channel, rows, row_step, columns, channels, sums);
-        }
+        sum_taps(from + channel, rows, row_step, columns, channels, sums);
         store(p, output + channel, sums, by, left < 4 ? left : 4);
     }
 }

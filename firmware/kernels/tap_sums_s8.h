@@ -39,13 +39,8 @@ static inline Halves add_four_taps(Halves sums, const int8_t **at, int32_t step,
 
 static inline Halves add_taps(Halves sums, const int8_t *at, int32_t count, int32_t step) {
     const int32_t three = 3 * step;
-    for (; count >= 8; count -= 8) {
+    for (; count >= 4; count -= 4) {
         sums = add_four_taps(sums, &at, step, three);
-        sums = add_four_taps(sums, &at, step, three);
-    }
-    if (count >= 4) {
-        sums = add_four_taps(sums, &at, step, three);
-        count -= 4;
     }
     for (; count > 0; count--, at += step) {
         sums = add_tap(sums, read_word(at));
