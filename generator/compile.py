@@ -7,7 +7,7 @@ from generator.front_end import with_front_end
 from generator.graph import Graph
 from generator.importer import parse_graph
 from generator.lower import lower
-from generator.ops.conv_2d import with_tiles
+from generator.ops.conv_2d import FEW_COLUMNS_BYTES, with_columns, with_tiles
 from generator.ops.winograd import MOST_BYTES
 from generator.passes import optimise
 from generator.plan import Plan, check_plan, plan
@@ -34,6 +34,7 @@ def compile_model(
     dead_channels: bool = True,
     compact: bool = False,
     planes: bool = True,
+    columns_bytes: int = FEW_COLUMNS_BYTES,
     wide_bytes: int = MOST_BYTES,
     tuning: Tuning | None = None,
     streaming: int | None = None,
@@ -43,8 +44,8 @@ def compile_model(
 
     ``compact``: neither weights that are larger than the model's to be faster, nor activations; ``wide_bytes``: what
     such weights may take otherwise. ``planes``: whether activations around depthwise convolutions may be larger, see
-    `generator.planes`. ``tuning``: choices that replace rules. ``streaming``: take one step along this axis of the
-    input at a time, see `generator.streaming`.
+    `generator.planes`. ``columns_bytes``: what convolutions may expand at a time. ``tuning``: choices that replace
+    rules. ``streaming``: take one step along this axis of the input at a time, see `generator.streaming`.
     ``front_end``: what makes the steps from samples, see `generator.front_end`.
 
     Raises:
@@ -61,7 +62,7 @@ def compile_model(
             ready = connect_pixels(ready)
             changes += notes
         ready = tuned(ready, tuning or Tuning())
-        ready = with_tiles(ready, 0 if compact else wide_bytes)
+        ready = with_columns(with_tiles(ready, 0 if compact else wide_bytes), columns_bytes)
         program = lower(with_planes(ready) if planes and not compact else ready)
         if streaming is not None:
             program = replace(program, prime=_prime(whole, program, streaming))

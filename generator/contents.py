@@ -11,6 +11,7 @@ from generator.compile import Compiled, compile_model
 from generator.fit import check_fit, check_ports, data_bytes
 from generator.gather import with_gather
 from generator.long_turns import with_long_turns
+from generator.ops.conv_2d import FEW_COLUMNS_BYTES, MANY_COLUMNS_BYTES
 from generator.ops.winograd import MOST_BYTES
 from generator.placement import Placement, place
 from generator.plan_report import plan_summary
@@ -57,9 +58,14 @@ class Contents:
     notes: tuple[str, ...] = ()
 
 
+def columns_bytes(objective: str) -> int:
+    """What convolutions may expand at a time: more where RAM does not count."""
+    return MANY_COLUMNS_BYTES if objective == "latency" else FEW_COLUMNS_BYTES
+
+
 def _placed(request: Request) -> tuple[Compiled, Placement]:
-    """The model compiled, and where its parts go: with larger activations to be faster, unless these take the room that
-    lets kernels run from RAM."""
+    """The model compiled, and where its parts go: with larger activations and more at a time to be faster, unless these
+    take the room that lets kernels run from RAM."""
     board, benchmark = request.board, request.benchmark
     runs_from_ram = any(ram.code_address is not None for ram in board.rams)
     for planes in (True, False):
@@ -69,6 +75,7 @@ def _placed(request: Request) -> tuple[Compiled, Placement]:
             dead_channels=request.dead_channels,
             compact=request.optimize == "memory",
             planes=planes,
+            columns_bytes=columns_bytes(request.optimize) if planes and not request.ram_budget else FEW_COLUMNS_BYTES,
             wide_bytes=min(MOST_BYTES, board.flash.size // 2),
             tuning=request.tuning,
             streaming=benchmark.streaming,

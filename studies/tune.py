@@ -21,7 +21,8 @@ from rich.table import Table
 from common.board import Board
 from common.console import say
 from common.paths import BUILD, ROOT
-from generator.compile import compile_model
+from generator.compile import Compiled, compile_model
+from generator.contents import columns_bytes
 from generator.importer import read_model
 from generator.ops import conv_2d, conv_2d_planes, depthwise_conv_2d, winograd
 from generator.program import Program
@@ -64,8 +65,15 @@ def candidates(operator: str, kernel: str, compact: bool) -> Iterator[OperatorTu
         yield OperatorTuning(kernel=depthwise_conv_2d.ANY)
 
 
-def rounds(program: Program, model: bytes, name: str, compact: bool) -> list[Tuning]:
+def compiled_for(objective: str, model: bytes, name: str, tuning: Tuning | None = None) -> Compiled:
+    """As builds for this objective do it."""
+    compact = objective == "memory"
+    return compile_model(model, name, compact=compact, columns_bytes=columns_bytes(objective), tuning=tuning)
+
+
+def rounds(program: Program, model: bytes, name: str, objective: str) -> list[Tuning]:
     """Tunings that together try every candidate that makes a difference."""
+    compact = objective == "memory"
     by_rule = _calls(program)
     known = {index: {kernels} for index, (_, kernels, _) in by_rule.items()}
     tried: dict[int, list[OperatorTuning]] = {}
@@ -73,7 +81,7 @@ def rounds(program: Program, model: bytes, name: str, compact: bool) -> list[Tun
     options = {index: list(candidates(operator, kernel[index], compact)) for index, (operator, *_) in by_rule.items()}
     for row in zip_longest(*options.values()):
         choices = {index: choice for index, choice in zip(options, row, strict=True) if choice is not None}
-        calls = _calls(compile_model(model, name, compact=compact, tuning=Tuning(choices)).program)
+        calls = _calls(compiled_for(objective, model, name, Tuning(choices)).program)
         for index, choice in choices.items():
             _, kernels, scratch = calls[index]
             if kernels not in known[index] and scratch <= MOST_SCRATCH:
@@ -119,12 +127,12 @@ def cycles_by_operator(measurement: Measurement) -> dict[int, int]:
     return cycles
 
 
-def within_arena(gains: list[Gain], model: bytes, name: str, compact: bool, most: int) -> list[Gain]:
+def within_arena(gains: list[Gain], model: bytes, name: str, objective: str, most: int) -> list[Gain]:
     """Those that together need no larger tensor arena than ``most`` bytes, the largest gains first."""
     kept: list[Gain] = []
     for gain in gains:
         tuning = Tuning({item.operator: item.choice for item in (*kept, gain)})
-        if compile_model(model, name, compact=compact, tuning=tuning).memory.arena_bytes <= most:
+        if compiled_for(objective, model, name, tuning).memory.arena_bytes <= most:
             kept.append(gain)
     return kept
 
@@ -197,20 +205,20 @@ def run_tune(
     if device is not None:
         device.check_port(benchmark.baud)
         where, timing, meter = f"-{device.name}", device.timing, device.measure
-    content, compact = read_model(model), objective == "memory"
+    content = read_model(model)
     digest = hashlib.sha256(content).hexdigest()
-    compiled = compile_model(content, str(model), compact=compact)
+    compiled = compiled_for(objective, content, str(model))
     journal = Journal(BUILD / "tune" / f"{board.name}-{objective}-{digest[:16]}-{sources_digest()}{where}.jsonl")
 
     def recipe(tuning: Tuning) -> Recipe:
         return Recipe(bench, str(model), board.name, objective, tuning=tuning)
 
-    tunings = rounds(compiled.program, content, str(model), compact)
+    tunings = rounds(compiled.program, content, str(model), objective)
     say(f"{bench or model.name} for {objective}: {len(tunings) + 1} images to measure", console)
     by_rule, *measured = journal.measure([recipe(Tuning()), *map(recipe, tunings)], console, meter)
     gains = best_choices(by_rule, zip(tunings, measured, strict=True))
     most = board.ram_bytes if objective == "latency" else compiled.memory.arena_bytes
-    gains = within_arena(gains, content, str(model), compact, most)
+    gains = within_arena(gains, content, str(model), objective, most)
     tuning = Tuning({gain.operator: gain.choice for gain in gains})
     (together,) = journal.measure([recipe(tuning)], console, meter)
     other = replace(tuning, prefetch=not prefetch_by_rule(board, objective))

@@ -34,6 +34,7 @@ from generator.ops.packing import (
     pack_paired_fixed,
     packed_filters,
     padded_depth,
+    weight_reads,
 )
 from generator.ops.places import SOURCE, TARGET, tensor_places
 from generator.ops.sides import replaced_sides
@@ -49,11 +50,13 @@ from generator.tuning import RULES, OperatorTuning, tuning_of
 
 PLAIN, PAIRED = "conv_2d_s8", "conv_2d_s8_paired"
 PIXELS = 4  # CONV_2D_PIXELS in firmware/kernels/conv_2d_s8.h
+FILTERS = 2  # of a block of its weights
 PAIRED_LANES = 2  # CONV_2D_PAIRED_LANES in firmware/kernels/conv_2d_s8_paired.h
 BY_TILES = "by_tiles"  # option that the compiler sets: whether the layer may have the kernel with larger weights
 MOST_PLANE_BYTES = 4096  # of a copy of the input with its padding
 MOST_PIXELS = 64  # in columns
-COLUMNS_BYTES = 4096
+COLUMNS = "columns_bytes"  # option that the compiler sets: of columns at a time
+FEW_COLUMNS_BYTES, MANY_COLUMNS_BYTES = 4096, 16384
 
 
 def reject(graph: Graph, operator: Operator) -> str | None:
@@ -123,6 +126,12 @@ def with_tiles(graph: Graph, most_bytes: int = winograd.MOST_BYTES) -> Graph:
     return replace(graph, operators=tuple(operators))
 
 
+def with_columns(graph: Graph, most_bytes: int) -> Graph:
+    """The graph whose convolutions expand as many pixels at a time as take ``most_bytes``."""
+    operators = (replace(operator, options={**operator.options, COLUMNS: most_bytes}) for operator in graph.operators)
+    return replace(graph, operators=tuple(operators))
+
+
 def lower(graph: Graph, operator: Operator) -> Lowered:
     layer = linear_of(graph, operator)
     assert layer is not None
@@ -130,7 +139,7 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
         source = operator.options.get(SOURCE) or tensor_places(layer.input)
         target = operator.options.get(TARGET) or tensor_places(layer.output)
         words, pixels = padded_depth(layer.input.shape[3]) // 2, layer.output.elements // layer.filters
-        columns = tuning_of(operator).columns or _columns(words, pixels, PAIRED_LANES)
+        columns = tuning_of(operator).columns or _columns(words, pixels, PAIRED_LANES, _most_bytes(operator))
         return lower_planes(layer, source, target, (INT8_MIN, INT8_MAX), columns)
     wanted = tuning_of(operator).kernel
     by_rule = operator.options.get(BY_TILES, True)
@@ -167,13 +176,19 @@ def lower_layer(layer: Linear, operator: Operator) -> Lowered:
     window = window_of(operator, height, width, *layer.weights.shape[1:3])
     activation = operator.options.get("activation", 0)
     if layer.dtype == "int8":
-        return lower_int8(layer, window, activation, tuning_of(operator))
+        return lower_int8(layer, window, activation, tuning_of(operator), _most_bytes(operator))
     if layer.dtype == "int16":
         return lower_int16(layer, window, activation)
     return lower_float32(layer, window, activation)
 
 
-def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorTuning = RULES) -> Lowered:
+def lower_int8(
+    layer: Linear,
+    window: Window,
+    activation: int,
+    tuning: OperatorTuning = RULES,
+    columns_bytes: int = FEW_COLUMNS_BYTES,
+) -> Lowered:
     assert layer.input.quantization is not None
     assert layer.output.quantization is not None
     groups, depth = _groups(layer), layer.weights.elements // layer.filters
@@ -188,8 +203,9 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
     fixed = _fixed_in_pairs(layer, minimum, maximum) if paired else None
     if fixed is not None:
         weights = fixed.weights
-    kernel, lanes = (PAIRED, PAIRED_LANES) if paired else (PLAIN, PIXELS)
-    columns = min(tuning.columns, -(-pixels // lanes)) if tuning.columns else _columns(words, pixels, lanes)
+    kernel, lanes, filters_of_block = (PAIRED, PAIRED_LANES, PAIRED_FILTERS) if paired else (PLAIN, PIXELS, FILTERS)
+    by_rule = _columns(words, pixels, lanes, columns_bytes)
+    columns = min(tuning.columns, -(-pixels // lanes)) if tuning.columns else by_rule
     pointwise = _is_pointwise(layer, window)
     in_pieces = staged or not row_bytes or _has_padding(layer, window)
     stages = 2 * (not pointwise) if paired else int(in_pieces)
@@ -233,7 +249,7 @@ def lower_int8(layer: Linear, window: Window, activation: int, tuning: OperatorT
         },
         inputs=(layer.input.index,),
         macs=layer.output.elements * depth,
-        constant_reads=-(-pixels // (lanes * columns)),
+        constant_reads=weight_reads(pixels, lanes, columns, blocks.nbytes // -(-layer.filters // filters_of_block)),
         read_past=-(row_bytes or channels) % INPUTS_PER_STEP,
         scratch_bytes=lanes * columns * words * 4
         + stages * (2 * words + INPUTS_PER_STEP)
@@ -392,12 +408,18 @@ def _has_padding(layer: Linear, window: Window) -> bool:
     return window.pad_top > 0 or window.pad_left > 0 or last_h >= height or last_w >= width
 
 
-def _columns(words: int, pixels: int, lanes: int) -> int:
-    """Columns of ``lanes`` pixels that are expanded at a time: more than one pays while they are small.
+def _most_bytes(operator: Operator) -> int:
+    most = operator.options.get(COLUMNS, FEW_COLUMNS_BYTES)
+    assert isinstance(most, int)
+    return most
 
-    A block of weights is read from flash once for all of them, and the code for it stays in the instruction cache.
+
+def _columns(words: int, pixels: int, lanes: int, most_bytes: int) -> int:
+    """Columns of ``lanes`` pixels that are expanded at a time, as many as take ``most_bytes``.
+
+    What a block of filters begins with is done once for all of them, and its code stays in the instruction cache.
     """
-    return min(max(COLUMNS_BYTES // (lanes * words * 4), 1), MOST_PIXELS // lanes, -(-pixels // lanes))
+    return min(max(most_bytes // (lanes * words * 4), 1), MOST_PIXELS // lanes, -(-pixels // lanes))
 
 
 def lead_bytes(layer: Linear, window: Window, pixels: int, last: int | None) -> int:

@@ -19,6 +19,7 @@ from generator.ops.packing import (
     pack_paired_fixed,
     packed_filters,
     padded_depth,
+    weight_reads,
 )
 from generator.ops.places import Places
 
@@ -74,7 +75,7 @@ def lower_planes(layer: Linear, source: Places, target: Places, limits: tuple[in
         },
         inputs=(layer.input.index,),
         macs=layer.output.elements * layer.input.shape[3],
-        constant_reads=-(-lines.lines // max(1, columns * LANES // lines.length)),
+        constant_reads=weight_reads(lines.lines * lines.length, LANES, columns, blocks.nbytes // count),
         read_past=-layer.input.shape[3] % INPUTS_PER_STEP,
         scratch_bytes=LANES * columns * words * 4,
         output_bytes=target.bytes,

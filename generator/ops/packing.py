@@ -15,6 +15,7 @@ PAIRED_FILTERS = 4  # CONV_2D_PAIRED_FILTERS in firmware/kernels/conv_2d_s8_pair
 PAIRED_TAIL = 16  # CONV_2D_PAIRED_TAIL there
 MOST_CHAINED = 512  # inputs for which there may be straight code
 PAIRED_REACH = 2**23  # of the sums of filters in the high bytes
+DATA_CACHE_BYTES = 256  # of the flash: 8 lines of 32 bytes (STM32L4+, RM0432)
 
 
 def padded_depth(depth: int) -> int:
@@ -193,3 +194,9 @@ def _paired_blocks(weights: NDArray[np.int8], biases: NDArray[np.int32], tails: 
     parts = [paired_weights(weights), *(part.reshape(len(weights), -1) for part in (biases, tails))]
     padding = PAIRED_TAIL - sum(part.shape[1] for part in parts[1:])
     return np.pad(np.concatenate(parts, axis=1), ((0, 0), (0, padding))).astype(np.int32).reshape(-1)
+
+
+def weight_reads(pixels: int, lanes: int, columns: int, block_bytes: int) -> int:
+    """How often an inference reads all weights of a convolution that computes ``columns`` of ``lanes`` pixels at a
+    time, block by block: one that the flash's data cache holds is read once for all columns, a larger one for each."""
+    return -(-pixels // (lanes * columns if block_bytes <= DATA_CACHE_BYTES else lanes))

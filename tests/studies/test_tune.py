@@ -44,7 +44,7 @@ def measured(*cycles: int, ram: int = 1000, flash: int = 5000) -> Measurement:
 def test_every_candidate_of_a_round_changes_its_operator(kws: bytes) -> None:
     program = compile_model(kws, "kws").program
     by_rule = {step.operator: (step.kernel, step.parameters.get("columns")) for step in program.steps}
-    tunings = rounds(program, kws, "kws", compact=False)
+    tunings = rounds(program, kws, "kws", "balanced")
     assert len(tunings) >= 5
     for tuning in tunings:
         steps = compile_model(kws, "kws", tuning=tuning).program.steps
@@ -84,8 +84,8 @@ def test_choices_that_enlarge_the_arena_are_left_out(kws: bytes) -> None:
     arena = compile_model(kws, "kws").memory.arena_bytes
     tuned = compile_model(kws, "kws", tuning=wider).memory.arena_bytes
     assert arena < tuned
-    assert within_arena(gain, kws, "kws", False, arena) == []
-    assert within_arena(gain, kws, "kws", False, tuned) == gain
+    assert within_arena(gain, kws, "kws", "balanced", arena) == []
+    assert within_arena(gain, kws, "kws", "balanced", tuned) == gain
 
 
 def test_files_keep_the_choices_of_other_objectives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
