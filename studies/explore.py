@@ -1,7 +1,7 @@
 """`invoke explore`: what latency costs in RAM and flash, as a Pareto front."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,24 +56,34 @@ def budgets(smallest: int, largest: int) -> list[int]:
     return sorted(value for value in values if smallest < value < largest)
 
 
+def points_of(found: Mapping[Recipe, Measurement]) -> list[Point]:
+    """The fastest first; of images that cost the same only the first."""
+    different = {cost(measurement): (recipe, measurement) for recipe, measurement in reversed(list(found.items()))}
+    recipes, measured = zip(*different.values(), strict=True)
+    points = [
+        Point(recipe.ram_budget, measurement, on_front)
+        for recipe, measurement, on_front in zip(recipes, measured, front(measured), strict=True)
+    ]
+    return sorted(points, key=lambda point: point.measurement.cycles)
+
+
 def run_explore(
     board: Board, bench: str, model: Path, picture: Path | None, cluster: str | None, console: Console
 ) -> list[Point]:
     """Measure, show the table, and save ``build/explore/<bench or model>.json`` and the picture.
 
+    A budget that the model cannot keep is left out, as are images that cost the same as another.
+
     Raises:
         UserError: something could not be built or run.
     """
+    found: dict[Recipe, Measurement] = {}
     recipes = [Recipe(bench, str(model), board.name, objective) for objective in OBJECTIVES]
-    measured = measure_recipes(recipes, console, cluster=cluster)
-    sizes = [measurement.ram_bytes for measurement in measured]
+    measure_recipes(recipes, console, found.__setitem__, cluster)
+    sizes = [measurement.ram_bytes for measurement in found.values()]
     limited = [Recipe(bench, str(model), board.name, "latency", budget) for budget in budgets(min(sizes), max(sizes))]
-    measured += measure_recipes(limited, console, cluster=cluster)
-    points = [
-        Point(recipe.ram_budget, measurement, on_front)
-        for recipe, measurement, on_front in zip((*recipes, *limited), measured, front(measured), strict=True)
-    ]
-    points.sort(key=lambda point: point.measurement.cycles)
+    measure_recipes(limited, console, found.__setitem__, cluster, lambda _, error: say(f"note: {error}", console))
+    points = points_of({recipe: found[recipe] for recipe in (*recipes, *limited) if recipe in found})
     console.print(_table(points, board))
     name = bench or model.stem
     write_atomic(BUILD / "explore" / f"{name}.json", json.dumps([asdict(point) for point in points], indent=1) + "\n")

@@ -117,8 +117,11 @@ def measure_recipes(
     console: Console,
     done: Callable[[Recipe, Measurement], None] = lambda recipe, measurement: None,
     cluster: str | None = None,
+    refused: Callable[[Recipe, UserError], None] | None = None,
 ) -> list[Measurement]:
     """All of them, on all cores or on the Dask cluster whose scheduler is at ``cluster``; ``done`` as each ends.
+
+    ``refused``: told of what could not be built or run, instead of raising; the rest is measured.
 
     Raises:
         UserError: something could not be built or run, or there is no such cluster.
@@ -129,13 +132,19 @@ def measure_recipes(
         finished: Iterator[Future[Measurement]] = as_completed(futures) if cluster is None else iter(futures)
         try:
             for future in track(finished, "measuring", len(futures), console=console, transient=True):
-                results[futures[future]] = future.result()
+                try:
+                    results[futures[future]] = future.result()
+                except UserError as error:
+                    if refused is None:
+                        raise
+                    refused(futures[future], error)
+                    continue
                 done(futures[future], results[futures[future]])
         except BaseException:
             for future in futures:
                 future.cancel()
             raise
-    return [results[recipe] for recipe in recipes]
+    return [results[recipe] for recipe in recipes if recipe in results]
 
 
 @contextmanager

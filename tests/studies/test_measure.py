@@ -51,6 +51,23 @@ def test_several_are_measured_at_once(recipes: list[Recipe], monkeypatch: pytest
     assert [found.cycles for found in measure_recipes(recipes, console)] == [1, 2, 3, 4]
 
 
+def test_the_rest_is_measured_where_some_are_refused(
+    recipes: list[Recipe], monkeypatch: pytest.MonkeyPatch, console: Console
+) -> None:
+    def fake(recipe: Recipe, content: bytes) -> Measurement:
+        if recipe.ram_budget == 2:
+            raise UserError("too small")
+        return result(recipe, content)
+
+    monkeypatch.setattr(measure, "_in_process", fake)
+    refused: list[Recipe] = []
+    found = measure_recipes(recipes, console, refused=lambda recipe, _: refused.append(recipe))
+    assert [measurement.cycles for measurement in found] == [1, 3, 4]
+    assert refused == [recipes[1]]
+    with pytest.raises(UserError, match="too small"):
+        measure_recipes(recipes, console)
+
+
 def test_dask_workers_measure(recipes: list[Recipe], monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     distributed = pytest.importorskip("distributed", reason="dask distributed is not installed")
     monkeypatch.setattr(measure, "_in_process", by_worker)

@@ -16,7 +16,7 @@ from generator.compile import compile_model
 from generator.tuning import OperatorTuning, Tuning, load_tuning, save_tuning, tuning_path, with_flash
 from models.untrained import untrained_model
 from studies import explore, tune
-from studies.explore import Point, budgets, explore_svg, front
+from studies.explore import Point, budgets, explore_svg, front, points_of
 from studies.measure import Layer, Measurement, Recipe
 from studies.tune import Journal, best_choices, candidates, rounds, run_tune, within_arena
 
@@ -198,6 +198,13 @@ def test_the_prefetch_is_set_the_other_way_where_that_is_faster(
     assert run_tune(BOARD, "kws", model, "memory", console) is not None
     digest = hashlib.sha256(kws).hexdigest()
     assert load_tuning(BOARD.name, digest, "memory") == Tuning(prefetch=True)
+
+
+def test_images_that_cost_the_same_are_one_point() -> None:
+    recipes = [Recipe("kws", "m", BOARD.name, "latency", budget) for budget in (None, 1, 2, 3)]
+    images = [measured(10, ram=9), measured(20, ram=5), measured(20, ram=5), measured(20, ram=6)]
+    points = points_of(dict(zip(recipes, images, strict=True)))
+    assert sorted((point.ram_budget or 0, point.on_front) for point in points) == [(0, True), (1, True), (3, False)]
 
 
 def test_the_front_holds_what_nothing_beats() -> None:
