@@ -65,7 +65,7 @@ def columns_bytes(objective: str) -> int:
 
 def _placed(request: Request) -> tuple[Compiled, Placement]:
     """The model compiled, and where its parts go: with larger activations and more at a time to be faster, unless these
-    take the room that lets kernels run from RAM."""
+    do not fit or take the room that lets kernels run from RAM."""
     board, benchmark = request.board, request.benchmark
     runs_from_ram = any(ram.code_address is not None for ram in board.rams)
     for planes in (True, False):
@@ -83,7 +83,8 @@ def _placed(request: Request) -> tuple[Compiled, Placement]:
         )
         needed = data_bytes(compiled.memory.arena_bytes, benchmark)
         placement = place(compiled.program, board, request.optimize, needed, request.ram_budget)
-        if placement.code is not None or request.optimize == "memory" or not runs_from_ram:
+        as_fast = placement.code is not None or request.optimize == "memory" or not runs_from_ram
+        if as_fast and needed <= board.ram_bytes:
             break
     check_ports(compiled.program, benchmark, request.model)
     check_fit(compiled.program.constant_bytes, compiled.memory.arena_bytes, board, benchmark)
