@@ -353,7 +353,7 @@ def _in_rows(weights: NDArray[np.int8], rows: int) -> tuple[NDArray[np.int8], in
     """Weights [filters, inputs] in the order in which the windows of firmware/kernels/im2col_s8_paired.h are expanded,
     and how many of the last bytes of each row come after the whole words of all rows.
 
-    None where rows with zero weights after them are whole words and no more inputs in all.
+    They are 0 where rows with zero weights after them are whole words and no more inputs in all.
     """
     by_row = weights.reshape(len(weights), rows, -1)
     row_bytes = by_row.shape[2]
