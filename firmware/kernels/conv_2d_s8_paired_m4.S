@@ -74,14 +74,14 @@
     strb.w w0, [to_b, #\index]
 .endm
 
-#define ARGUMENTS 68 // on the stack
+#define ARGUMENTS 68 // on the stack: step, whose place holds the end of the columns, words, line_bytes and skip
 
 // (block, columns, columns_end, output, step, words, line_bytes, skip)
 .macro block name, fixed, inputs
     .section .text.\name, "ax", %progbits
     .global \name
     .type \name, %function
-    .balign 8
+    .balign 32 // with its caller it just fits an instruction cache of 1 KB
 \name:
     push {r4-r11, lr}
     vpush {s16-s23}
@@ -92,6 +92,8 @@
     vmov STEP, r4
 .if \inputs == HALF
     mov r6, #4 - TURN / 2
+.elseif \inputs != ANY
+    mvn r6, #TURN - 5
 .else
     rsb r6, r5, #0
     and r6, r6, #TURN / 4 - 1 // words to skip
@@ -176,9 +178,20 @@
     vmov w0, LINE_END
     cmp.w column, w0
     bne.w 1b
-    next_line ARGUMENTS, 1b
+    ldr.w w1, [sp, #ARGUMENTS]
+    cmp.w column, w1
+    bne.w 3f
     vpop {s16-s23}
     pop {r4-r11, pc}
+3:  // the next line of columns, behind what a single one takes in the instruction cache
+    ldr.w xa, [sp, #ARGUMENTS + 8]
+    ldr.w xb, [sp, #ARGUMENTS + 12]
+    vmov w1, OUTPUT
+    add.w w0, w0, xa
+    add.w w1, w1, xb
+    vmov LINE_END, w0
+    vmov OUTPUT, w1
+    b.w 1b
     .size \name, . - \name
 .endm
 
