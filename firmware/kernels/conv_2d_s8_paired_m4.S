@@ -1,8 +1,97 @@
-// The inner part of conv_2d_s8_paired for cores with the DSP and floating-point extensions; its C twin is
-// paired_block in conv_2d_s8_paired.c.
+// The inner parts of conv_2d_s8_paired for cores with the DSP and floating-point extensions; their C twins are in
+// conv_2d_s8_paired.c.
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 
-#include "conv_2d_s8_paired_m4.inc"
+    .syntax unified
+    .thumb
+
+// Registers in the inner loop: for filters 0 to 3 of the block and pixels a and b of the pair, low0 is the sum of
+// filter 0 and high0 256 times that of filter 1 plus that of filter 0, low1 and high1 the same for filters 2 and 3.
+high0a .req r4
+high0b .req r5
+low0a  .req r6
+low0b  .req r7
+high1a .req r8
+high1b .req r9
+low1a  .req r10
+low1b  .req r11
+weights .req r0
+column  .req r1
+w0 .req r2
+w1 .req r3
+xa .req r12
+xb .req lr
+to_a .req r12 // outputs of the pixels
+to_b .req lr
+
+// Constants of a block, kept in the floating-point registers: a move takes one cycle and breaks no run of loads.
+#define OUTPUT s0
+#define LINE_END s1
+#define STEP s2
+#define BIAS_HIGH0 s4
+#define BIAS_LOW0 s5
+#define BIAS_HIGH1 s6
+#define BIAS_LOW1 s7
+
+#define WHOLE_SHIFT 4 // REQUANTIZE_FIXED_WHOLE
+#define FINE_SHIFT 12 // REQUANTIZE_FIXED_FINE
+
+// 16 products of two inputs.
+.macro multiply
+    smlad high0a, w0, xa, high0a
+    smlad high0b, w0, xb, high0b
+    sxtb16 w0, w0
+    smlad high1a, w1, xa, high1a
+    smlad high1b, w1, xb, high1b
+    sxtb16 w1, w1
+    smlad low0a, w0, xa, low0a
+    smlad low0b, w0, xb, low0b
+    smlad low1a, w1, xa, low1a
+    smlad low1b, w1, xb, low1b
+.endm
+
+// Both pixels of a filter from their sums: `requantize_fixed_whole`, store at `index`.
+.macro finish_whole sum_a, sum_b, multiplier, offset, index
+    vmov w0, \multiplier
+    vmov w1, \offset
+    smmla \sum_a, \sum_a, w0, w1
+    smmla \sum_b, \sum_b, w0, w1
+    ssat \sum_a, #8, \sum_a, asr #WHOLE_SHIFT
+    ssat \sum_b, #8, \sum_b, asr #WHOLE_SHIFT
+    strb.w \sum_a, [to_a, #\index]
+    strb.w \sum_b, [to_b, #\index]
+.endm
+
+// The same from 256 times their sums: `requantize_fixed_fine`.
+.macro finish_fine sum_a, sum_b, multiplier, index
+    vmov w0, \multiplier
+    smmul \sum_a, \sum_a, w0
+    smmul \sum_b, \sum_b, w0
+    ssat \sum_a, #8, \sum_a, asr #FINE_SHIFT
+    ssat \sum_b, #8, \sum_b, asr #FINE_SHIFT
+    strb.w \sum_a, [to_a, #\index]
+    strb.w \sum_b, [to_b, #\index]
+.endm
+
+// The places of a pair's outputs; OUTPUT goes on to the next pair's. 256 times the sums of filters 1 and 3.
+.macro leave_products
+    vmov to_a, OUTPUT
+    vmov w0, STEP
+    add.w to_b, to_a, w0
+    add.w w0, to_b, w0
+    vmov OUTPUT, w0
+    sub.w high0a, high0a, low0a
+    sub.w high0b, high0b, low0b
+    sub.w high1a, high1a, low1a
+    sub.w high1b, high1b, low1b
+.endm
+
+.macro finish_all_fixed
+    finish_whole low0a, low0b, s8, s9, 0
+    finish_fine high0a, high0b, s10, 1
+    finish_whole low1a, low1b, s11, s12, 2
+    finish_fine high1a, high1b, s13, 3
+.endm
 
 #define WEIGHTS_END s3
 #define WEIGHTS s20
