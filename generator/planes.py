@@ -1,7 +1,7 @@
 """Which activations are planes instead of tensors: those around 3x3 depthwise convolutions, see `generator.ops.places`.
 
 A depthwise convolution yields planes if all that reads its output is one pointwise convolution, and gets them if its
-input is the output of one.
+input is the output of one, or of another convolution that can write them.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from typing import Any
 
 from generator.graph import Graph, Operator
 from generator.ops import conv_2d, depthwise_conv_2d, refusal
-from generator.ops.places import PLANES, SOURCE, TARGET
+from generator.ops.places import PLANES, SOURCE, TARGET, Places
 
 
 def with_planes(graph: Graph) -> Graph:
@@ -29,11 +29,17 @@ def with_planes(graph: Graph) -> Graph:
         if lines is None or readers[target] > 1 or after is None or not _is_pointwise(graph, after):
             continue
         channels = graph.tensors[target].shape[3]
-        gets = before is not None and readers[source] == 1 and lines.holds_input and _is_pointwise(graph, before)
+        places = lines.input_places(channels)
+        gets = (
+            before is not None
+            and readers[source] == 1
+            and lines.holds_input
+            and (_is_pointwise(graph, before) or _writes_planes(graph, before, places))
+        )
         options.setdefault(operator.index, {})[PLANES] = gets
         options.setdefault(after.index, {})[SOURCE] = lines.output_places(channels)
         if gets and before is not None:
-            options.setdefault(before.index, {})[TARGET] = lines.input_places(channels)
+            options.setdefault(before.index, {})[TARGET] = places
     operators = (
         replace(operator, options={**operator.options, **options.get(operator.index, {})})
         for operator in graph.operators
@@ -43,3 +49,11 @@ def with_planes(graph: Graph) -> Graph:
 
 def _is_pointwise(graph: Graph, operator: Operator) -> bool:
     return operator.name == "CONV_2D" and refusal(graph, operator) is None and conv_2d.suits_planes(graph, operator)
+
+
+def _writes_planes(graph: Graph, operator: Operator, places: Places) -> bool:
+    return (
+        operator.name == "CONV_2D"
+        and refusal(graph, operator) is None
+        and conv_2d.writes_planes(graph, operator, places)
+    )

@@ -227,8 +227,10 @@ def test_large_planes(seed: int, tmp_path: Path) -> None:
 
 def separable(seed: int) -> bytes:
     """Depthwise and pointwise convolutions in turn, with odd and even sizes and any number of channels."""
-    network = Network(seed)
+    network = Network(seed, (1, 9 + seed, 10 + 2 * seed, 3))
     unit = {"padding": SAME} | dict.fromkeys(STEPS, 1)
+    network.layer("CONV_2D", (8, 3, 3, 3), 0, (*network.shape[:3], 8), options=unit)
+    network.depthwise(3)
     for _ in range(6):
         channels = int(network.rng.choice([4, 5, 8, 13, 16, 22, 32]))
         network.layer("CONV_2D", (channels, 1, 1, network.shape[3]), 0, (*network.shape[:3], channels), options=unit)

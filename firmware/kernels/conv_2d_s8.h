@@ -57,6 +57,7 @@ typedef struct {
     Conv2dS8Block *block;   // code of `conv_2d_s8_paired` for this number of inputs, or NULL
     Conv2dS8Gather *gather; // code of `conv_2d_s8_paired` for windows of neighbours, or NULL
     int32_t block_words;    // of a block of `conv_2d_s8_paired`
+    const int32_t *places;  // of `conv_2d_s8_paired`: where outputs lie, or NULL
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
 } Conv2dS8;

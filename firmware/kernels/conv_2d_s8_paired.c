@@ -119,6 +119,20 @@ static void gather_pixels(const int8_t *from, int32_t channels, int32_t pixels, 
     }
 }
 
+// Columns of whole rows into planes; returns where the next row begins.
+static int8_t *compute_rows(const Conv2dS8 *layer, Conv2dS8Block *compute, const uint32_t *columns,
+                            const uint32_t *columns_end, int8_t *output) {
+    const int32_t first = layer->places[0], row = layer->places[1], column = layer->places[2];
+    const int32_t words = LANES * layer->words, row_words = layer->output_w / LANES * words;
+    const int32_t *block = layer->blocks;
+    int8_t *to = output + first;
+    for (int32_t filter = 0; filter < layer->output_channels; filter += FILTERS, to += layer->places[3]) {
+        compute(block, columns, columns_end, to, column, words, 4 * row_words, row - layer->output_w * column);
+        block += layer->block_words;
+    }
+    return output + (int32_t)(columns_end - columns) / row_words * row;
+}
+
 void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *output, void *scratch) {
     const int32_t low = layer->activation_min, high = layer->activation_max;
     uint32_t *const first = (uint32_t *)scratch + FILTERS / 4;
@@ -141,6 +155,10 @@ void conv_2d_s8_paired(const Conv2dS8 *layer, const int8_t *input, int8_t *outpu
             input += pixels * layer->row_bytes;
         } else {
             gather_windows(&windows, pixels, first);
+        }
+        if (layer->places != NULL) {
+            output = compute_rows(layer, compute, first, pairs_end, output);
+            continue;
         }
         const int32_t *block = layer->blocks;
         for (int32_t filter = 0; filter < channels; filter += FILTERS) {

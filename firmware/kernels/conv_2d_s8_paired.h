@@ -23,6 +23,9 @@
 #define CONV_2D_PAIRED_BIASES 4
 #define CONV_2D_PAIRED_TAIL 16 // words after the weights
 
+// With layer->places, {first, row, column, block} of `Places` in generator/ops/places.py, outputs are planes: rows are
+// of whole pairs, columns of whole rows, filters of whole blocks, and nothing is clamped.
+//
 // input: [batches][input_h][input_w][input_channels]; up to 3 bytes after it are read too and may hold anything.
 // output: [batches][output_h][output_w][output_channels]. scratch: 4 + 8 * words * columns bytes, and 4 * words + 8
 // more if not pointwise, and plane_bytes and 4 more; 4-byte aligned. layer->groups is 1 and layer->by_offset is set.

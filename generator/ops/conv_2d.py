@@ -36,7 +36,7 @@ from generator.ops.packing import (
     padded_depth,
     weight_reads,
 )
-from generator.ops.places import SOURCE, TARGET, tensor_places
+from generator.ops.places import SOURCE, TARGET, Places, tensor_places
 from generator.ops.sides import replaced_sides
 from generator.ops.window import Window, reject_window, window_lead, window_of
 from generator.program import Value
@@ -138,6 +138,8 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
     if SOURCE in operator.options or TARGET in operator.options:
         source = operator.options.get(SOURCE) or tensor_places(layer.input)
         target = operator.options.get(TARGET) or tensor_places(layer.output)
+        if layer.weights.elements != layer.filters * layer.input.shape[3]:
+            return _into_planes(lower_layer(layer, operator), target)
         words, pixels = padded_depth(layer.input.shape[3]) // 2, layer.output.elements // layer.filters
         columns = tuning_of(operator).columns or _columns(words, pixels, PAIRED_LANES, _most_bytes(operator))
         return lower_planes(layer, source, target, (INT8_MIN, INT8_MAX), columns)
@@ -168,6 +170,36 @@ def suits_planes(graph: Graph, operator: Operator) -> bool:
     lowered = lower(graph, operator)
     limits = lowered.parameters.get("activation_min"), lowered.parameters.get("activation_max")
     return lowered.kernel == PAIRED and bool(lowered.parameters["pointwise"]) and limits == (INT8_MIN, INT8_MAX)
+
+
+def writes_planes(graph: Graph, operator: Operator, target: Places) -> bool:
+    """Whether a convolution that was not rejected, but for which `suits_planes` is false, can write its outputs to
+    ``target`` nevertheless."""
+    layer = linear_of(graph, operator)
+    if layer is None or layer.dtype != "int8" or layer.input.shape[0] != 1 or target.second is not None:
+        return False
+    lowered = lower(graph, operator)
+    limits = lowered.parameters.get("activation_min"), lowered.parameters.get("activation_max")
+    if lowered.kernel != PAIRED or limits != (INT8_MIN, INT8_MAX) or layer.filters % PAIRED_FILTERS:
+        return False
+    width = layer.output.shape[2]
+    several = layer.weights.elements != layer.filters * layer.input.shape[3]
+    return several and width % PAIRED_LANES == 0 and width <= MOST_PIXELS
+
+
+def _into_planes(lowered: Lowered, target: Places) -> Lowered:
+    """The same with outputs in planes, and columns of whole rows."""
+    pairs = lowered.integer("output_w") // PAIRED_LANES
+    before, words = lowered.integer("columns"), lowered.integer("words")
+    columns = max(1, before // pairs) * pairs
+    places = np.array([target.first, target.row, target.column, target.block], np.int32)
+    return replace(
+        lowered,
+        parameters={**lowered.parameters, "columns": columns, "places": places},
+        scratch_bytes=lowered.scratch_bytes + (columns - before) * PAIRED_LANES * words * 4,
+        lead={},
+        output_bytes=target.bytes,
+    )
 
 
 def lower_layer(layer: Linear, operator: Operator) -> Lowered:

@@ -39,6 +39,11 @@ class Network:
         self._add("CONV_2D", weights, filters, 1, 1, SAME, axis=0)
         return self
 
+    def windows(self, filters: int, size: int = 3, stride: int = 1, padding: int = SAME) -> "Network":
+        weights = self.rng.integers(-127, 128, (filters, size, size, self.channels)).astype(np.int8)
+        self._add("CONV_2D", weights, filters, size, stride, padding, axis=0, taps=(size, size))
+        return self
+
     def depthwise(self, taps: tuple[int, int] = (3, 3), stride: int = 1, padding: int = SAME) -> "Network":
         weights = self.rng.integers(-127, 128, (1, *taps, self.channels)).astype(np.int8)
         self._add("DEPTHWISE_CONV_2D", weights, self.channels, max(taps), stride, padding, axis=3, taps=taps)
@@ -124,6 +129,30 @@ def test_chains(
 )
 def test_windows(size: tuple[int, int], taps: tuple[int, int], stride: int, padding: int, seed: int) -> None:
     check(Network(*size, 5, seed).pointwise(6).depthwise(taps, stride, padding).pointwise(9))
+
+
+@given(
+    height=st.integers(1, 20),
+    pairs=st.integers(1, 10),
+    channels=st.integers(1, 5),
+    blocks=st.integers(1, 4),
+    taps=st.sampled_from([2, 3, 5]),
+    stride=st.sampled_from([1, 2]),
+    seed=st.integers(0, 1000),
+)
+def test_convolutions_of_several_taps_write_planes(
+    height: int, pairs: int, channels: int, blocks: int, taps: int, stride: int, seed: int
+) -> None:
+    network = Network(height, 2 * pairs * stride, channels, seed).windows(4 * blocks, taps, stride)
+    network.depthwise().pointwise(8)
+    program = lower(with_planes(parse_graph(network.build(), "network")))
+    assert program.steps[1].inputs == program.steps[1].outputs or program.steps[0].kernel != "conv_2d_s8_paired"
+    check(network)
+
+
+def test_those_with_rows_of_odd_width_do_not() -> None:
+    program = lower(with_planes(parse_graph(Network(6, 5, 3).windows(8).depthwise().pointwise(8).build(), "network")))
+    assert program.steps[1].inputs != program.steps[1].outputs
 
 
 def test_a_chain_shares_its_memory() -> None:
