@@ -25,6 +25,7 @@ from generator.ops import fully_connected, winograd
 from generator.straight import straight_code
 from harness.verify import verify_firmware
 from models.flatbuffer import OperatorSpec, TensorSpec, build_model
+from tests.generator.convolutions import Convolutions
 
 pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
 
@@ -226,26 +227,19 @@ def test_large_planes(seed: int, tmp_path: Path) -> None:
 
 
 def separable(seed: int) -> bytes:
-    """Depthwise and pointwise convolutions in turn, with odd and even sizes and any number of channels."""
-    network = Network(seed, (1, 9 + seed, 10 + 2 * seed, 3))
-    unit = {"padding": SAME} | dict.fromkeys(STEPS, 1)
-    network.layer("CONV_2D", (8, 3, 3, 3), 0, (*network.shape[:3], 8), options=unit)
-    network.depthwise(3)
-    for _ in range(6):
-        channels = int(network.rng.choice([4, 5, 8, 13, 16, 22, 32]))
-        network.layer("CONV_2D", (channels, 1, 1, network.shape[3]), 0, (*network.shape[:3], channels), options=unit)
-        if min(network.shape[1:3]) >= 3:
-            network.depthwise(3)
-    network.layer("CONV_2D", (9, 1, 1, network.shape[3]), 0, (*network.shape[:3], 9), options=unit)
-    network.fully_connected(5)
-    return build_model(network.tensors, network.operators, [0], [network.top])
+    """Depthwise and pointwise convolutions in turn, of odd and even sizes and several numbers of channels."""
+    rng = np.random.default_rng(seed)
+    chain = Convolutions(9 + seed, 10 + 2 * seed, 3, seed, clamped=seed % 2 == 0).windows(8).depthwise()
+    for stride in rng.permutation([1, 1, 2, 2]):
+        chain.pointwise(int(rng.choice([4, 5, 8, 13, 16, 22, 32]))).depthwise(stride=int(stride))
+    return chain.pointwise(9).build()
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_planes(seed: int, tmp_path: Path) -> None:
     pytest.importorskip("tflite_micro")
     kernels = [step.kernel for step in compile_model(separable(seed), "separable").program.steps]
-    assert kernels.count("depthwise_conv_2d_s8_3x3_planes") > 1
+    assert kernels.count("depthwise_conv_2d_s8_3x3_planes") == 5
     verify(seed, tmp_path, separable)
 
 
