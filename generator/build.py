@@ -46,8 +46,8 @@ def build(
     """Build the firmware that runs ``model`` as ``benchmark`` on ``board``, below ``build/<board>/<bench>/``.
 
     ``notes`` are kept with it, see `Firmware`. ``dead_channels``: drop channels that change nothing.
-    ``optimize``, ``ram_budget``: see `generator.placement.place`; None is the runtime's default. ``flash_budget``, too:
-    bytes the image may take. ``tuning``: None for what the repository holds for this model. ``platform``:
+    ``optimize``, ``ram_budget``, ``flash_budget``: see `generator.placement.place`; None is the runtime's default.
+    ``tuning``: None for what the repository holds for this model. ``platform``:
     PlatformIO's, that compiles. ``energy``: build the image for energy mode, too, from the same code: ``energy/`` in
     that folder. ``interpreter``: for runtime ``tflm``, which needs it. ``counted_as``: a name under which the image of
     runtime ``aot`` also prints, after its results, the cycles that each step of the last inference took; it reads the
@@ -84,6 +84,7 @@ def build(
         dead_channels,
         optimize,
         ram_budget,
+        flash_budget,
         tuning,
         platform,
         counted_as,

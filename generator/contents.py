@@ -10,7 +10,6 @@ from common.board import Board
 from generator.compile import Compiled, compile_model
 from generator.fit import check_fit, check_ports, data_bytes
 from generator.gather import with_gather
-from generator.long_turns import with_long_turns
 from generator.ops.conv_2d import FEW_COLUMNS_BYTES, MANY_COLUMNS_BYTES
 from generator.ops.winograd import MOST_BYTES
 from generator.placement import Placement, place
@@ -19,6 +18,7 @@ from generator.render import render_project
 from generator.runs import with_runs
 from generator.split import with_split
 from generator.straight import with_straight
+from generator.straight_connected import with_connected
 from generator.tuning import Tuning
 
 Report = Callable[[str], None]
@@ -36,6 +36,7 @@ class Request:
     dead_channels: bool
     optimize: str
     ram_budget: int | None
+    flash_budget: int | None
     tuning: Tuning
     platform: str
     counted_as: str
@@ -82,7 +83,7 @@ def _placed(request: Request) -> tuple[Compiled, Placement]:
             front_end=benchmark.front_end,
         )
         needed = data_bytes(compiled.memory.arena_bytes, benchmark)
-        placement = place(compiled.program, board, request.optimize, needed, request.ram_budget)
+        placement = place(compiled.program, board, request.optimize, needed, request.ram_budget, request.flash_budget)
         as_fast = placement.code is not None or request.optimize == "memory" or not runs_from_ram
         if as_fast and needed <= board.ram_bytes:
             break
@@ -96,7 +97,7 @@ def compiled_contents(request: Request) -> Contents:
     board, benchmark = request.board, request.benchmark
     compiled, placement = _placed(request)
     program, memory = compiled.program, compiled.memory
-    program = with_long_turns(with_straight(with_gather(program), placement.straight), placement.long_turns)
+    program = with_connected(with_straight(with_gather(program), placement.straight), placement.straight_connected)
     program = with_split(with_runs(program, placement.runs), placement.split)
 
     def files(folder: Path, energy: bool) -> dict[str, str]:

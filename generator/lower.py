@@ -128,6 +128,7 @@ def _step(operator: Operator, call: Lowered, part: int, inputs: tuple[str | None
         constant_reads=call.constant_reads,
         part=part,
         straight_blocks=call.straight_blocks,
+        chained=call.chained,
     )
 
 

@@ -1,32 +1,33 @@
 """Where code and constants live: read from flash in place, or copied at boot to RAM, which has no wait states."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from common.board import Board, Memory
 from common.errors import UserError
-from generator.long_turns import CODE_BYTES as LONG_TURNS_BYTES
-from generator.long_turns import LongTurns, choose_long_turns
 from generator.program import Program
 from generator.runs import Run, choose_runs
 from generator.split import divisible
 from generator.straight import StraightCode, choose_straight, with_straight
+from generator.straight_connected import ConnectedCode, connected_gains, with_connected
 
 OBJECTIVES = ("latency", "balanced", "memory")
 BALANCED = 1.0  # cycles an inference must save for each byte of RAM that a constant or straight code takes
-LATENCY = 0.2  # the same for longer turns and runs at the objective latency
+LATENCY = 0.2  # the same for runs and straight code of fully connected layers at the objective latency
 CODE_BYTES = 32 * 1024  # of kernels, at most about
 FLASH_CODE_BYTES = 96 * 1024  # of flash, at most about, that is not constants
 ALIGNMENT = 8  # of constants
 RESERVE = 1024  # bytes of RAM for what the C library and the command interpreter keep
+
+InRam = tuple[tuple[frozenset[str], ...], dict[str, int]]  # constants by rooms; bytes of those that fit in part only
 
 
 @dataclass(frozen=True)
 class Placement:
     """``code``: the RAM on the code bus that the kernels run from; None: they run from flash.
 
-    ``straight``, ``long_turns``, ``runs``: what there is longer code for in that RAM, see `generator.straight`,
-    `generator.long_turns` and `generator.runs`.
+    ``straight``, ``straight_connected``, ``runs``: what there is longer code for in that RAM, see `generator.straight`,
+    `generator.straight_connected` and `generator.runs`.
     ``data``: RAM of the stack, the arena and everything else, and of the constants named in ``beside_data``;
     ``constants``: RAM of the other constants named in ``in_ram``, which names all that are copied. Of those that are
     copied only in part ``split`` says how many bytes, see `generator.split`.
@@ -38,7 +39,7 @@ class Placement:
     in_ram: frozenset[str]
     beside_data: frozenset[str] = frozenset()
     straight: frozenset[StraightCode] = frozenset()
-    long_turns: frozenset[LongTurns] = frozenset()
+    straight_connected: frozenset[ConnectedCode] = frozenset()
     runs: frozenset[Run] = frozenset()
     split: Mapping[str, int] = field(default_factory=dict)
 
@@ -54,11 +55,19 @@ def check_objective(objective: str) -> str:
     return objective
 
 
-def place(program: Program, board: Board, objective: str, data_bytes: int, ram_budget: int | None = None) -> Placement:
+def place(
+    program: Program,
+    board: Board,
+    objective: str,
+    data_bytes: int,
+    ram_budget: int | None = None,
+    flash_budget: int | None = None,
+) -> Placement:
     """Decide it.
 
     ``data_bytes``: of RAM that arena, stack and buffers need in any case. ``ram_budget``: bytes that the image may take
-    in all, the board's RAM by default; only the largest savings per byte are then taken.
+    in all, the board's RAM by default; only the largest savings per byte are then taken. ``flash_budget``: the same of
+    flash, which limits the weights of straight code of fully connected layers.
 
     Raises:
         UserError: the objective is not known.
@@ -74,22 +83,53 @@ def place(program: Program, board: Board, objective: str, data_bytes: int, ram_b
         code, code_bytes = None, 0
     budget = board.ram_bytes if ram_budget is None else ram_budget - needed - code_bytes
     rooms = [data.size - needed] if constants == data else [constants.size, data.size - needed]
-    straight, long_turns, runs = frozenset[StraightCode](), frozenset[LongTurns](), frozenset[Run]()
+    straight, connected, runs = frozenset[StraightCode](), frozenset[ConnectedCode](), frozenset[Run]()
+    least = LATENCY if objective == "latency" else BALANCED
+    room = 0 if code is None else min(code.size - CODE_BYTES, budget)
     if code is not None:
-        room = min(code.size - CODE_BYTES, budget)
         flash_room = board.flash.size - program.constant_bytes - FLASH_CODE_BYTES
-        least = LATENCY if objective == "latency" else BALANCED
         straight = choose_straight(program, room, flash_room, BALANCED)
-        taken = sum(code.bytes for code in straight)
-        long_turns = choose_long_turns(program, room - taken, least)
-        taken += LONG_TURNS_BYTES * len(long_turns)
+        taken = sum(piece.bytes for piece in straight)
         runs = choose_runs(program, room - taken, least)
-        budget -= taken + sum(run.bytes for run in runs)
-    chosen, split = _chosen(with_straight(program, straight), board, objective, rooms, budget)
+        taken += sum(run.bytes for run in runs)
+        room, budget = room - taken, budget - taken
+    program = with_straight(program, straight)
+
+    def in_ram_with(connected: frozenset[ConnectedCode]) -> InRam:
+        left = budget - sum(piece.bytes for piece in connected)
+        return _chosen(with_connected(program, connected), board, objective, rooms, left)
+
+    if code is not None:
+        flash = board.flash.size if flash_budget is None else min(flash_budget, board.flash.size)
+        connected = _connected(program, in_ram_with, room, flash - program.constant_bytes - FLASH_CODE_BYTES, least)
+    chosen, split = in_ram_with(connected)
     address = None if code is None else code.code_address
     alias = None if code is None or address is None else Memory("ram_code", "ram", address, code.size)
     in_ram, beside_data = frozenset[str]().union(*chosen), frozenset[str]().union(*chosen[1:])
-    return Placement(alias, data, constants, in_ram, beside_data, straight, long_turns, runs, split)
+    return Placement(alias, data, constants, in_ram, beside_data, straight, connected, runs, split)
+
+
+def _connected(
+    program: Program,
+    in_ram_with: Callable[[frozenset[ConnectedCode]], InRam],
+    room: int,
+    flash_room: int,
+    least: float,
+) -> frozenset[ConnectedCode]:
+    """The straight code of fully connected layers that saves ``least`` cycles for each byte of it and of its larger
+    weights: that which saves most first, as far as there are ``room`` bytes of RAM for code and ``flash_room`` bytes of
+    flash for both, all these weights are in RAM, and so is all that is there without it."""
+    chosen = frozenset[ConnectedCode]()
+    names, split = in_ram_with(chosen)
+    for gain in connected_gains(program):
+        size = gain.code.bytes + gain.growth
+        if gain.per_byte >= least and gain.code.bytes <= room and size <= flash_room:
+            names_then, split_then = in_ram_with(chosen | {gain.code})
+            if gain.blocks.union(*names) <= frozenset().union(*names_then) and split_then == split:
+                chosen |= {gain.code}
+                room -= gain.code.bytes
+                flash_room -= size
+    return chosen
 
 
 def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Memory]:
@@ -110,9 +150,7 @@ def _regions(board: Board, code: Memory | None, needed: int) -> tuple[Memory, Me
     return data, constants
 
 
-def _chosen(
-    program: Program, board: Board, objective: str, rooms: Sequence[int], budget: int
-) -> tuple[tuple[frozenset[str], ...], dict[str, int]]:
+def _chosen(program: Program, board: Board, objective: str, rooms: Sequence[int], budget: int) -> InRam:
     """For each of the rooms, in bytes, the constants that go there: those that save most cycles per byte, as far as
     there is room; of all together no more than ``budget`` bytes. And how many bytes of those that fit in part only."""
     left = list(rooms)

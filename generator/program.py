@@ -83,7 +83,8 @@ class Step:
     ``inputs`` name buffers or constants of the program, None a null pointer. ``lead`` maps a position in ``inputs`` to
     bytes: the first output may overlay that input if it starts at least so many bytes before it, or, for positions
     ``in_place``, at the same byte. ``constant_reads``: how often an inference reads the constants from end to end.
-    ``straight_blocks``: what the field ``blocks`` becomes where the kernel calls straight code.
+    ``straight_blocks``: what the field ``blocks`` becomes where the kernel calls straight code. ``chained``: parameters
+    of the kernel for straight code of `generator.straight_connected`.
     """
 
     operator: int
@@ -101,6 +102,7 @@ class Step:
     constant_reads: int = 1
     part: int = 0  # of the operator, where it takes several calls
     straight_blocks: NDArray[np.int32] | None = None
+    chained: Mapping[str, Value] | None = None
 
     def integer(self, parameter: str) -> int:
         """A parameter that is a single integer."""

@@ -51,7 +51,7 @@ COMPILED_FILES = {
     "gen/weights.h": "weights.h.j2",
     "gen/weights.c": "weights.c.j2",
     "gen/straight_m4.S": "straight_m4.S.j2",
-    "gen/long_turns_m4.S": "long_turns_m4.S.j2",
+    "gen/straight_connected_m4.S": "straight_connected_m4.S.j2",
     "gen/runs_m4.S": "runs_m4.S.j2",
 }
 

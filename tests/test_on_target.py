@@ -345,23 +345,26 @@ def test_few_channels(seed: int, tmp_path: Path) -> None:
 
 
 def connected_layers(seed: int) -> bytes:
-    """Fully connected layers with a multiplier each, all with and without a clamp at the zero point."""
+    """Fully connected layers with a multiplier each, all with and without a clamp at the zero point, and without."""
     network = Network(seed, (1, 8, 8, 2))
-    for units in (128, 128, 128, 256, 128, 384, 128, 128):
-        network.fully_connected(units, per_channel=False)
+    for number, units in enumerate((128, 45, 30, 256, 12, 60, 9, 61, 50)):
+        network.fully_connected(units, per_channel=number > 5)
     return build_model(network.tensors, network.operators, [0], [network.top])
 
 
-@pytest.mark.parametrize(("fixed", "kinds"), [(True, 4), (False, 2)])
-def test_long_turns(fixed: bool, kinds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All code for them, however little it saves; also where no constants for one shift are found."""
+@pytest.mark.parametrize("fixed", [True, False])
+def test_straight_connected(fixed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All kinds of code for them, however little it saves; also where no constants for one shift are found."""
     pytest.importorskip("tflite_micro")
     if not fixed:
-        monkeypatch.setattr(fully_connected, "_shared_constants", lambda *_: None)
+        monkeypatch.setattr(fully_connected, "_chained_constants", lambda *_: None)
     monkeypatch.setattr(placement, "LATENCY", 0.0)
     verify(3, tmp_path, connected_layers)
-    (source,) = tmp_path.rglob("gen/long_turns_m4.S")
-    assert len(re.findall("^blocks ", source.read_text(), re.MULTILINE)) == kinds
+    (source,) = tmp_path.rglob("gen/straight_connected_m4.S")
+    written = set(re.findall("^chained fully_connected_s8_chained_(.*?),", source.read_text(), re.MULTILINE))
+    shared = {"clamped", "signed"} if fixed else {"shared"}
+    assert {name.split("_")[0] for name in written} == shared | {"apart"}
+    assert len(written) > 3
 
 
 def tiled_layers(seed: int) -> bytes:

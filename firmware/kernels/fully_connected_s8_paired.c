@@ -4,11 +4,13 @@
 #include "im2col_s8.h"
 #include "requantize.h"
 
-#include <stddef.h>
-
 #define EIGHT 8
 #define FOUR 4
 #define RECORD 3
+
+// A function computes blocks one after another, up to `output_end`. `words`: of inputs.
+typedef void FullyConnectedBlocks(const int32_t *block, const uint32_t *inputs, int8_t *output,
+                                  const int8_t *output_end, int32_t words, const int32_t *record);
 
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 // fully_connected_s8_paired_m4.S. Only the last three use `record`.
@@ -73,15 +75,12 @@ static void fully_connected_s8_paired_fours(const int32_t *block, const uint32_t
 }
 #endif
 
-static FullyConnectedBlocks *eights_of(const FullyConnectedPaired *layer) {
-    static FullyConnectedBlocks *const of_rescaling[] = {
-        [FULLY_CONNECTED_APART] = fully_connected_s8_paired_eights,
-        [FULLY_CONNECTED_SHARED] = fully_connected_s8_paired_shared,
-        [FULLY_CONNECTED_CLAMPED] = fully_connected_s8_paired_clamped,
-        [FULLY_CONNECTED_SIGNED] = fully_connected_s8_paired_signed,
-    };
-    return layer->eights != NULL ? layer->eights : of_rescaling[layer->rescaling];
-}
+static FullyConnectedBlocks *const eights_of_rescaling[] = {
+    [FULLY_CONNECTED_APART] = fully_connected_s8_paired_eights,
+    [FULLY_CONNECTED_SHARED] = fully_connected_s8_paired_shared,
+    [FULLY_CONNECTED_CLAMPED] = fully_connected_s8_paired_clamped,
+    [FULLY_CONNECTED_SIGNED] = fully_connected_s8_paired_signed,
+};
 
 static void expand_inputs(uint32_t *to, const int8_t *from, int32_t words) {
     for (; words >= 8; words -= 8, from += 16, to += 8) {
@@ -106,7 +105,7 @@ void fully_connected_s8_paired(const FullyConnectedPaired *layer, const int8_t *
     uint32_t *const inputs = scratch;
     expand_inputs(inputs, input, words);
     if (in_eights > 0) {
-        eights_of(layer)(block, inputs, output, output + in_eights, words, layer->record);
+        eights_of_rescaling[layer->rescaling](block, inputs, output, output + in_eights, words, layer->record);
         block += in_eights / EIGHT * (EIGHT + words * EIGHT / 2 + record * EIGHT);
     }
     for (int32_t unit = in_eights; unit < units; unit += FOUR) {

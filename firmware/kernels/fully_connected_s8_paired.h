@@ -8,19 +8,14 @@
 // rest is no multiple of four; packed by generator/ops/fully_connected.py. A block: for each pair of units the biases
 // {256 bias 1 + bias 0, bias 0}; for every four inputs the halfwords of inputs 0 and 2 for each pair, then those of
 // inputs 1 and 3; for each unit {m, offset, right shift} of `requantize_by_offset`, which blocks of eight leave out if
-// they share
-// one rescaling; for `requantize_doubled`, as sums are less than 2^23 in magnitude. What they share is in `record`:
-// such a {m, offset, right shift}; {multiplier, offset} of `requantize_fixed_whole` for even units and the multiplier
-// of `requantize_fixed_fine` for odd ones, whose biases have 256ths; or {multiplier, offset, below} of
+// they share one rescaling; for `requantize_doubled`, as sums are less than 2^23 in magnitude. What they share is in
+// `record`: such a {m, offset, right shift}; {multiplier, offset} of `requantize_fixed_whole` for even units and the
+// multiplier of `requantize_fixed_fine` for odd ones, whose biases have 256ths; or {multiplier, offset, below} of
 // `requantize_fixed_signed` for 256 times the sums.
 #define FULLY_CONNECTED_APART 0
 #define FULLY_CONNECTED_SHARED 1
 #define FULLY_CONNECTED_CLAMPED 2
 #define FULLY_CONNECTED_SIGNED 3
-
-// A function computes blocks one after another, up to `output_end`. `words`: of inputs.
-typedef void FullyConnectedBlocks(const int32_t *block, const uint32_t *inputs, int8_t *output,
-                                  const int8_t *output_end, int32_t words, const int32_t *record);
 
 typedef struct {
     const int32_t *blocks;
@@ -28,7 +23,6 @@ typedef struct {
     int32_t units;
     int32_t rescaling; // of blocks of eight units: one of the above
     int32_t record[3];
-    FullyConnectedBlocks *eights; // longer code for blocks of eight units, or NULL
     int32_t activation_min, activation_max;
 } FullyConnectedPaired;
 

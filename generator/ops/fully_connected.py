@@ -1,6 +1,8 @@
 """FULLY_CONNECTED: int8 (weights int8 or int4, constant or not), int16 (weights int8) and float32."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +28,24 @@ from generator.ops.lowered import Lowered
 from generator.ops.packing import (
     accumulator_range,
     can_pair,
+    chained_biases,
+    chained_weights,
     doubled_multiplier,
+    overlapping_blocks,
     packed_filters,
     padded_depth,
     paired_biases,
     paired_weights,
 )
 from generator.ops.window import Window
-from generator.quantization import INT8_MAX, INT8_MIN, activation_range
+from generator.program import Value
+from generator.quantization import INT8_MAX, INT8_MIN, Rescale, activation_range
 
-PAIRED = "fully_connected_s8_paired"
+PAIRED, CHAINED = "fully_connected_s8_paired", "fully_connected_s8_chained"
 APART, SHARED, CLAMPED, SIGNED = range(4)  # FULLY_CONNECTED_APART and so on in its header
-SCALE_BITS = 8  # of its sums for SIGNED
+SCALE_BITS = 8  # of sums for SIGNED
 EIGHT, FOUR = 8, 4  # units of a block of firmware/kernels/fully_connected_s8_paired.h
+CHAIN = 4  # units of a chain of firmware/kernels/fully_connected_s8_chained.h, of which a block of eight has two
 SMALL_WORDS = 320  # FULLY_CONNECTED_SMALL_WORDS there
 UNITS_PER_BLOCK = 4  # FULLY_CONNECTED_UNITS in firmware/kernels/fully_connected_s8.h
 INPUTS_PER_WORD = 4
@@ -211,9 +218,10 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
     if not by_offset or not can_pair(weights, records):
         return None
     records[:, 1] = doubled_multiplier(records[:, 1])
+    limits = (minimum, maximum)
     rescaling, raised, record = APART, (0, 0), tuple(records[0, 1:].tolist())
     if np.all(records[:, 1:] == records[0, 1:]):
-        rescaling, raised, record = _shared_constants(layer, weights, (minimum, maximum)) or (SHARED, (0, 0), record)
+        rescaling, raised, record = _shared_constants(layer, weights, limits) or (SHARED, (0, 0), record)
     words = padded_depth(depth) // 2
     small = words <= SMALL_WORDS
     return Lowered(
@@ -234,7 +242,28 @@ def _lower_paired(layer: Linear, activation: int) -> Lowered | None:
         read_past=padded_depth(depth) - depth,
         scratch_bytes=0 if small else 4 * words,
         lead={0: 0},
+        chained=_chained(layer, weights, records, limits) if small and units >= EIGHT else None,
     )
+
+
+def _chained(
+    layer: Linear, weights: NDArray[np.int8], records: NDArray[np.int32], limits: tuple[int, int]
+) -> Mapping[str, Value]:
+    """Parameters of firmware/kernels/fully_connected_s8_chained.h."""
+    units, depth = weights.shape
+    rescaling, raised, record = APART, 0, tuple(records[0, 1:].tolist())
+    if np.all(records[:, 1:] == records[0, 1:]):
+        rescaling, raised, record = _chained_constants(layer, weights, limits) or (SHARED, 0, record)
+    return {
+        "blocks": pack_chained(weights, records, apart=rescaling == APART, raised=raised),
+        "code": None,
+        "words": padded_depth(depth) // 2,
+        "units": units,
+        "rescaling": rescaling,
+        "record": record,
+        "activation_min": limits[0],
+        "activation_max": limits[1],
+    }
 
 
 def _shared_constants(
@@ -242,18 +271,48 @@ def _shared_constants(
 ) -> tuple[int, tuple[int, int], tuple[int, int, int]] | None:
     """(CLAMPED or SIGNED, by what the biases of even units are raised, and 256 times those of odd ones, the record) for
     all units, or None where there are no such constants."""
-    assert layer.output.quantization is not None
-    zero_point, reach = layer.output.quantization.zero_point, accumulator_range(weights, folded_bias(layer))
-    low, high, factor = int(reach[:, 0].min()), int(reach[:, 1].max()), rescales(layer)[0]
-    bounds = limits[0] - zero_point, limits[1] - zero_point
-    if bounds[0] < 0:
-        found = fixed_constants(low, high, factor, bounds, zero_point, SCALE_BITS, SIGNED_SHIFT)
+    span = _span(layer, weights, limits)
+    if span.outputs[0] < 0:
+        found = fixed_constants(*span, SCALE_BITS, SIGNED_SHIFT)
         return None if found is None else (SIGNED, (found[0], found[0] << SCALE_BITS), found[1:])
-    steps = steps_of(low, high, factor, bounds, zero_point)
+    steps = steps_of(*span)
     if steps is None:
         return None
     whole, fine = whole_constants(steps), fine_constants(steps)
     return None if whole is None or fine is None else (CLAMPED, (whole[0], fine[0]), (*whole[1:], fine[1]))
+
+
+def _chained_constants(
+    layer: Linear, weights: NDArray[np.int8], limits: tuple[int, int]
+) -> tuple[int, int, tuple[int, int, int]] | None:
+    """(CLAMPED or SIGNED, by what 256 times the biases are raised, the record) for all units, or None."""
+    span = _span(layer, weights, limits)
+    if span.outputs[0] < 0:
+        found = fixed_constants(*span, SCALE_BITS, SIGNED_SHIFT)
+        return None if found is None else (SIGNED, found[0] << SCALE_BITS, found[1:])
+    steps = steps_of(*span)
+    fine = None if steps is None else fine_constants(steps)
+    if fine is None:
+        return None
+    last = int(chained_biases(np.full(CHAIN, fine[0], np.int64))[-1])  # the same for biases of any whole numbers
+    return CLAMPED, fine[0], (fine[1], last, 0)
+
+
+class _Span(NamedTuple):
+    """What the search for constants takes: accumulators of all units, what they are rescaled by and clamped to."""
+
+    low: int
+    high: int
+    factor: Rescale
+    outputs: tuple[int, int]
+    zero_point: int
+
+
+def _span(layer: Linear, weights: NDArray[np.int8], limits: tuple[int, int]) -> _Span:
+    assert layer.output.quantization is not None
+    zero_point, reach = layer.output.quantization.zero_point, accumulator_range(weights, folded_bias(layer))
+    outputs = limits[0] - zero_point, limits[1] - zero_point
+    return _Span(int(reach[:, 0].min()), int(reach[:, 1].max()), rescales(layer)[0], outputs, zero_point)
 
 
 def pack_paired(
@@ -281,6 +340,20 @@ def _paired_block(
     tail = records[:, 1:].reshape(-1)[: None if with_records else 0]
     biases = (paired_biases(records[:, 0]) + more).astype(np.uint32).view(np.int32)
     return np.concatenate([biases, paired_weights(weights), tail])
+
+
+def pack_chained(
+    weights: NDArray[np.int8], records: NDArray[np.int32], *, apart: bool, raised: int = 0
+) -> NDArray[np.int32]:
+    """Weights [units, depth], records [units, 4] -> blocks of fully_connected_s8_chained.h, flattened.
+
+    ``apart``: whether they hold records. ``raised``: by what 256 times the biases are greater.
+    """
+    chosen = overlapping_blocks(len(weights), EIGHT).reshape(-1, EIGHT // CHAIN, CHAIN)
+    biases = chained_biases(256 * records[chosen, 0].astype(np.int64) + raised)[..., :-1]
+    tails = records[chosen, 1:] if apart else records[chosen, :0]
+    parts = [part.reshape(len(chosen), -1) for part in (biases, chained_weights(weights[chosen]), tails)]
+    return np.concatenate(parts, axis=1).astype(np.int32).reshape(-1)
 
 
 def _lower_int8(layer: Linear, activation: int) -> Lowered:

@@ -27,7 +27,8 @@ class Lowered:
     ``in_place`` too, if not between. With ``over``, a tensor, the one output is written into that one's memory, which
     the call gets as its output and reads, too. The first output's buffer has ``output_bytes``, if they are given.
     ``constant_reads`` says about how often an inference reads the constants from end to end. ``straight_blocks``: what
-    the field ``blocks`` becomes where the kernel calls straight code.
+    the field ``blocks`` becomes where the kernel calls straight code. ``chained``: parameters of the kernel for
+    straight code of `generator.straight_connected`.
     """
 
     kernel: str
@@ -45,6 +46,7 @@ class Lowered:
     outputs: tuple[int, ...] | None = None
     constant_reads: int = 1
     straight_blocks: NDArray[np.int32] | None = None
+    chained: Mapping[str, Value] | None = None
 
     def integer(self, parameter: str) -> int:
         """A parameter that is a single integer."""

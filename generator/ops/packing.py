@@ -132,6 +132,13 @@ def _words_of_halves(high: NDArray[np.int8], low: NDArray[np.int8]) -> NDArray[n
     return words
 
 
+def chained_weights(weights: NDArray[np.int8]) -> NDArray[np.int32]:
+    """[..., chains, filters, depth] -> [..., words]: 256 x filter + the next one in halfwords, in the same order."""
+    high, low = weights[..., :-1, :], weights[..., 1:, :]
+    *blocks, chains, rows, depth = high.shape
+    return _words_of_halves(*(part.reshape(*blocks, chains * rows, depth) for part in (high, low)))
+
+
 def paired_biases(bias: NDArray[np.int32]) -> NDArray[np.int32]:
     """[..., filters] -> [..., filters]: 256 x odd bias + even bias, modulo 2^32, and even bias for each pair."""
     wide = bias.astype(np.int64)
