@@ -26,8 +26,8 @@ InRam = tuple[tuple[frozenset[str], ...], dict[str, int]]  # constants by rooms;
 class Placement:
     """``code``: the RAM on the code bus that the kernels run from; None: they run from flash.
 
-    ``straight``, ``straight_connected``, ``runs``: what there is longer code for in that RAM, see `generator.straight`,
-    `generator.straight_connected` and `generator.runs`.
+    ``straight``, ``runs``: what there is longer code for in that RAM, see `generator.straight` and `generator.runs`;
+    ``straight_connected``: the names of the layers that call such, and what, see `generator.straight_connected`.
     ``data``: RAM of the stack, the arena and everything else, and of the constants named in ``beside_data``;
     ``constants``: RAM of the other constants named in ``in_ram``, which names all that are copied. Of those that are
     copied only in part ``split`` says how many bytes, see `generator.split`.
@@ -39,7 +39,7 @@ class Placement:
     in_ram: frozenset[str]
     beside_data: frozenset[str] = frozenset()
     straight: frozenset[StraightCode] = frozenset()
-    straight_connected: frozenset[ConnectedCode] = frozenset()
+    straight_connected: Mapping[str, ConnectedCode] = field(default_factory=dict)
     runs: frozenset[Run] = frozenset()
     split: Mapping[str, int] = field(default_factory=dict)
 
@@ -83,7 +83,7 @@ def place(
         code, code_bytes = None, 0
     budget = board.ram_bytes if ram_budget is None else ram_budget - needed - code_bytes
     rooms = [data.size - needed] if constants == data else [constants.size, data.size - needed]
-    straight, connected, runs = frozenset[StraightCode](), frozenset[ConnectedCode](), frozenset[Run]()
+    straight, connected, runs = frozenset[StraightCode](), dict[str, ConnectedCode](), frozenset[Run]()
     least = LATENCY if objective == "latency" else BALANCED
     room = 0 if code is None else min(code.size - CODE_BYTES, budget)
     if code is not None:
@@ -95,8 +95,8 @@ def place(
         room, budget = room - taken, budget - taken
     program = with_straight(program, straight)
 
-    def in_ram_with(connected: frozenset[ConnectedCode]) -> InRam:
-        left = budget - sum(piece.bytes for piece in connected)
+    def in_ram_with(connected: Mapping[str, ConnectedCode]) -> InRam:
+        left = budget - sum(piece.bytes for piece in set(connected.values()))
         return _chosen(with_connected(program, connected), board, objective, rooms, left)
 
     if code is not None:
@@ -111,23 +111,25 @@ def place(
 
 def _connected(
     program: Program,
-    in_ram_with: Callable[[frozenset[ConnectedCode]], InRam],
+    in_ram_with: Callable[[Mapping[str, ConnectedCode]], InRam],
     room: int,
     flash_room: int,
     least: float,
-) -> frozenset[ConnectedCode]:
-    """The straight code of fully connected layers that saves ``least`` cycles for each byte of it and of its larger
-    weights: that which saves most first, as far as there are ``room`` bytes of RAM for code and ``flash_room`` bytes of
-    flash for both, all these weights are in RAM, and so is all that is there without it."""
-    chosen = frozenset[ConnectedCode]()
+) -> dict[str, ConnectedCode]:
+    """The fully connected layers that call straight code, and what: those that save ``least`` cycles for each byte by
+    which weights grow and, for the first layer of a piece of code, of that, in the order of `connected_gains`. So far
+    as there are ``room`` bytes of RAM for code and ``flash_room`` bytes of flash for both, the larger weights are in
+    RAM, and so is all that is there without."""
+    chosen: dict[str, ConnectedCode] = {}
     names, split = in_ram_with(chosen)
     for gain in connected_gains(program):
-        size = gain.code.bytes + gain.growth
-        if gain.per_byte >= least and gain.code.bytes <= room and size <= flash_room:
-            names_then, split_then = in_ram_with(chosen | {gain.code})
-            if gain.blocks.union(*names) <= frozenset().union(*names_then) and split_then == split:
-                chosen |= {gain.code}
-                room -= gain.code.bytes
+        code_bytes = 0 if gain.code in chosen.values() else gain.code.bytes
+        size = code_bytes + gain.growth
+        if gain.cycles >= least * size and code_bytes <= room and size <= flash_room:
+            names_then, split_then = in_ram_with({**chosen, gain.layer: gain.code})
+            if frozenset([gain.blocks]).union(*names) <= frozenset().union(*names_then) and split_then == split:
+                chosen[gain.layer] = gain.code
+                room -= code_bytes
                 flash_room -= size
     return chosen
 

@@ -5,7 +5,8 @@ one number of inputs, 26 bytes each, and takes weights that are half as large ag
 inference, so they pay only from RAM, and where nothing else needs that.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,39 +39,34 @@ class ConnectedCode:
 
 @dataclass(frozen=True)
 class Gain:
-    """What layers that call ``code`` save in an inference, and what their weights grow by; ``blocks`` names these."""
+    """What a layer, by its name, saves in an inference with ``code``, and what its weights, ``blocks``, grow by."""
 
+    layer: str
     code: ConnectedCode
-    cycles: float
+    cycles: int
     growth: int
-    blocks: frozenset[str]
-
-    @property
-    def per_byte(self) -> float:
-        return self.cycles / (self.code.bytes + self.growth)
+    blocks: str
 
 
-def connected_gains(program: Program) -> Iterator[Gain]:
-    """Of all code there is for the program's layers, those that save most per byte of code and weights first."""
-    steps: dict[ConnectedCode, list[Step]] = {}
-    for step in program.steps:
-        if (code := connected_code(step)) is not None:
-            steps.setdefault(code, []).append(step)
+def connected_gains(program: Program) -> list[Gain]:
+    """Of all layers there is code for: those first whose code saves most per byte of it and of all its layers' weights,
+    and of these those that save most."""
     gains = [
-        Gain(
-            code,
-            sum(map(_saved_cycles, layers)),
-            sum(map(_growth, layers)),
-            frozenset(step.constant_name("blocks") for step in layers),
-        )
-        for code, layers in steps.items()
+        Gain(step.name, code, _saved_cycles(step), _growth(step), step.constant_name("blocks"))
+        for step in program.steps
+        if (code := connected_code(step)) is not None
     ]
-    yield from sorted(gains, key=lambda gain: (-gain.per_byte, gain.code))
+    cycles, growth = Counter[ConnectedCode](), Counter[ConnectedCode]()
+    for gain in gains:
+        cycles[gain.code] += gain.cycles
+        growth[gain.code] += gain.growth
+    per_byte = {code: cycles[code] / (code.bytes + growth[code]) for code in cycles}
+    return sorted(gains, key=lambda gain: (-per_byte[gain.code], gain.code, -gain.cycles))
 
 
-def with_connected(program: Program, chosen: frozenset[ConnectedCode]) -> Program:
-    """The program whose fully connected layers call the code for them, if it was ``chosen``."""
-    return replace(program, steps=tuple(_with_code(step, chosen) for step in program.steps))
+def with_connected(program: Program, layers: Container[str]) -> Program:
+    """The program of which these layers call their straight code."""
+    return replace(program, steps=tuple(_with_code(step) if step.name in layers else step for step in program.steps))
 
 
 def connected_code(step: Step) -> ConnectedCode | None:
@@ -83,10 +79,9 @@ def connected_code(step: Step) -> ConnectedCode | None:
     return ConnectedCode(words, rescaling)
 
 
-def _with_code(step: Step, chosen: frozenset[ConnectedCode]) -> Step:
+def _with_code(step: Step) -> Step:
     code = connected_code(step)
-    if code is None or code not in chosen:
-        return step
+    assert code is not None
     assert step.chained is not None
     parameters: dict[str, Value] = {**step.chained, "code": Symbol(code.name, "FullyConnectedChainedCode")}
     return replace(
@@ -94,11 +89,11 @@ def _with_code(step: Step, chosen: frozenset[ConnectedCode]) -> Step:
     )
 
 
-def _saved_cycles(step: Step) -> float:
+def _saved_cycles(step: Step) -> int:
     """An estimate from the products alone."""
     words, units = step.integer("words"), step.integer("units")
     paired = units // EIGHT * EIGHT_CYCLES + -(-(units % EIGHT) // FOUR) * FOUR_CYCLES
-    return words * (paired - -(-units // EIGHT) * CHAINED_CYCLES)
+    return int(words * (paired - -(-units // EIGHT) * CHAINED_CYCLES))
 
 
 def _growth(step: Step) -> int:

@@ -54,16 +54,15 @@ def placed(layers: Program, objective: str = "latency", **budgets: int) -> Place
 
 def test_layers_that_save_enough_for_their_bytes() -> None:
     code = ConnectedCode(64, CLAMPED)
-    assert placed(program((64, 128))).straight_connected == {code}
     for units in range(8, 128, 8):
         layers = program((64, units))
         (gain,) = connected_gains(layers)
         pays = gain.cycles >= LATENCY * (code.bytes + gain.growth)
-        assert placed(layers).straight_connected == ({code} if pays else set())
-    together = program((64, 24), (64, 24))
-    assert placed(together).straight_connected == {code}, "one piece of code for both"
-    assert not placed(program((64, 24))).straight_connected
-    assert not placed(program((64, 12))).straight_connected, "blocks of eight are 16 units"
+        assert placed(layers).straight_connected == ({"op0": code} if pays else {})
+    assert not placed(program((64, 16))).straight_connected
+    shared = placed(program((64, 16), (64, 128))).straight_connected
+    assert shared == {"op0": code, "op1": code}, "the code is there already"
+    assert placed(program((64, 10), (64, 128))).straight_connected == {"op1": code}, "blocks of eight are 16 units"
 
 
 @pytest.mark.parametrize("objective", ["balanced", "memory"])
@@ -72,46 +71,60 @@ def test_other_objectives_have_none(objective: str) -> None:
 
 
 def test_only_into_ram_that_nothing_else_needs() -> None:
-    layers = program((64, 640), (320, 128))
-    small, large = ConnectedCode(64, CLAMPED), ConnectedCode(320, CLAMPED)
-    gains = {gain.code: gain for gain in connected_gains(layers)}
-    assert placed(layers).straight_connected == {small, large}
+    layers = program((64, 128), (64, 640), (62, 128))
+    gains = {gain.layer: gain for gain in connected_gains(layers)}
+    most, second, other = ConnectedCode(64, CLAMPED), gains["op0"], gains["op2"]
     paired = DATA + RESERVE + CODE_BYTES + layers.constant_bytes
-    for_small, for_large = (gains[code].growth + code.bytes for code in (small, large))
-    both = paired + for_small + for_large
-    assert placed(layers, ram_budget=both).straight_connected == {small, large}
-    assert placed(layers, ram_budget=both - 1).straight_connected == {small}, "most per byte first"
-    assert placed(layers, ram_budget=paired + for_small).straight_connected == {small}
-    none = placed(layers, ram_budget=paired + for_small - 1)
-    assert not none.straight_connected
-    assert none.in_ram == {"op0_blocks", "op1_blocks"}
+    budget = paired + gains["op1"].growth + most.bytes
+    none = placed(layers, ram_budget=budget - 1).straight_connected
+    assert "op1" not in none
+    assert placed(layers, ram_budget=budget).straight_connected == {"op1": most}, "most saved first"
+    two = budget + second.growth
+    assert placed(layers, ram_budget=two).straight_connected == {"op0": most, "op1": most}
+    assert set(placed(layers, ram_budget=two + other.growth + other.code.bytes).straight_connected) == set(gains)
+    small = placed(layers, ram_budget=paired)
+    assert not small.straight_connected
+    assert small.in_ram == {"op0_blocks", "op1_blocks", "op2_blocks"}
+
+
+def test_best_code_first() -> None:
+    """Two layers that save the same: the one with less code, and what shares code with that."""
+    layers = program((320, 128), (64, 640), (64, 24))
+    assert [gain.layer for gain in connected_gains(layers)] == ["op1", "op2", "op0"]
 
 
 def test_only_as_far_as_flash_and_ram_for_code_allow() -> None:
     layers = program((64, 640), (320, 128), (318, 128), (316, 128))
-    assert placed(layers).straight_connected == {ConnectedCode(64, CLAMPED), ConnectedCode(320, CLAMPED)}
-    growth = {gain.code: gain.growth for gain in connected_gains(layers)}
-    code = ConnectedCode(64, CLAMPED)
-    least = layers.constant_bytes + FLASH_CODE_BYTES + growth[code] + code.bytes
-    assert placed(layers, flash_budget=least).straight_connected == {code}
-    assert not placed(layers, flash_budget=least - 1).straight_connected
+    assert set(placed(layers).straight_connected) == {"op0", "op1"}, "the other two would need 16 KB of code each"
+    gain, *_ = connected_gains(layers)
+    least = layers.constant_bytes + FLASH_CODE_BYTES + gain.growth + gain.code.bytes
+    assert gain.layer in placed(layers, flash_budget=least).straight_connected
+    assert gain.layer not in placed(layers, flash_budget=least - 1).straight_connected
+    assert not placed(layers, flash_budget=layers.constant_bytes).straight_connected
 
 
 def test_no_larger_weights_where_they_would_be_read_from_flash() -> None:
-    """900 KB of weights for 640 KB of RAM: some of the code's layers would have to stay in flash."""
-    layers = program(*[(64, 640)] * 11)
-    placement = placed(layers)
+    """900 KB of weights for 640 KB of RAM."""
+    placement = placed(program(*[(64, 640)] * 11))
     assert not placement.straight_connected
     assert len(placement.in_ram) < 11
 
 
+def test_as_many_layers_as_ram_is_left_for() -> None:
+    """410 KB of weights: not all of them can be half as large again."""
+    layers = program(*[(64, 640)] * 5)
+    placement = placed(layers)
+    assert 0 < len(placement.straight_connected) < 5
+    assert placement.in_ram == {gain.blocks for gain in connected_gains(layers)}
+
+
 def test_layers_name_their_code() -> None:
     layers = program((64, 800), (62, 800), rescaling=SIGNED)
-    changed = with_connected(layers, frozenset([ConnectedCode(64, SIGNED)]))
+    changed = with_connected(layers, ["op0"])
     assert changed.symbols == (Symbol("fully_connected_s8_chained_signed_128", "FullyConnectedChainedCode"),)
     assert [step.kernel for step in changed.steps] == [CHAINED, "fully_connected_s8_paired"]
     assert changed.constant_bytes > layers.constant_bytes
-    assert with_connected(layers, frozenset()) == layers
+    assert with_connected(layers, []) == layers
 
 
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
@@ -119,7 +132,8 @@ def test_bytes_are_at_least_those_of_the_code(tmp_path: Path) -> None:
     """Of the code that the template makes."""
     codes = [ConnectedCode(words, kind) for words in (2, 4, 6, 8, 14, 16, 22, 64, 318, MOST_WORDS) for kind in KINDS]
     template = template_environment().get_template("straight_connected_m4.S.j2")
-    lines = template.render(placement={"straight_connected": codes}, model={"name": "x", "sha256": ""}).splitlines()
+    layers = {str(number): code for number, code in enumerate(codes * 2)}
+    lines = template.render(placement={"straight_connected": layers}, model={"name": "x", "sha256": ""}).splitlines()
     source = tmp_path / "code.S"
     source.write_text("\n".join(line for line in lines if line.startswith(("#include", "chained"))) + "\n")
     flags = ["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard", f"-I{FIRMWARE}"]
@@ -136,9 +150,8 @@ def test_bytes_are_at_least_those_of_the_code(tmp_path: Path) -> None:
 def chained_program(case: Case) -> Program:
     """The layer with the kernel's C twin."""
     whole = lower(parse_graph(case.model(), "model"))
-    codes = frozenset(gain.code for gain in connected_gains(whole))
-    assert len(codes) == 1
-    (step,) = with_connected(whole, codes).steps
+    (gain,) = connected_gains(whole)
+    (step,) = with_connected(whole, [gain.layer]).steps
     return replace(whole, steps=(replace(step, parameters={**step.parameters, "code": None}),))
 
 
