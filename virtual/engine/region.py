@@ -20,7 +20,6 @@ from virtual.timing.state import LINE_SHIFT, LINE_SLOT, OWNED, R0, SITE_CYCLES, 
 
 BKPT, SVC = 0xBE, 0xDF  # first bytes
 SLEEPS = {0xBF20, 0xBF30}  # WFE, WFI
-PAGE = 1024  # a block ends at the next multiple, as in the model the costs were fitted with
 LONGEST_BLOCK = 512  # instructions
 LONGEST_REGION = 600
 ENDS = BRANCHES | {Op.CPS, Op.STATUS_WRITE, Op.SLEEP, Op.EXCEPTION, Op.UNDEFINED}
@@ -125,12 +124,11 @@ def find_block(
 
     ``cuts``: addresses at which a block ends.
     """
-    limit = (address & -PAGE) + PAGE
-    code = fetch(address, limit + 2 - address)
+    code = fetch(address, 4 * most)
     listing: list[tuple[int, Instruction]] = []
     end = address
     for where, instruction in decode(address, code):
-        if listing and (where >= limit or where + instruction.size > limit or where in cuts):
+        if listing and where in cuts:
             break
         offset = where - address
         if offset + instruction.size > len(code):
