@@ -160,6 +160,7 @@ def test_choices_are_kept_only_if_they_are_faster_together(
 ) -> None:
     monkeypatch.setattr(tuning_files, "TUNING", tmp_path / "tuning")
     monkeypatch.setattr(tune, "BUILD", tmp_path)
+    monkeypatch.setattr(tune, "SIZES", (1, 2, 16))
     operators = [step.operator for step in compile_model(kws, "kws").program.steps]
 
     def fake(recipes: list[Recipe], _console: Console, done: object, cluster: str | None) -> None:
