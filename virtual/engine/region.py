@@ -20,7 +20,7 @@ from virtual.timing.state import LINE_SHIFT, LINE_SLOT, OWNED, R0, SITE_CYCLES, 
 
 BKPT, SVC = 0xBE, 0xDF  # first bytes
 SLEEPS = {0xBF20, 0xBF30}  # WFE, WFI
-LONGEST_BLOCK = 512  # instructions
+LONGEST_BLOCK = 256  # instructions; the time to compile one grows faster than its length
 LONGEST_REGION = 600
 ENDS = BRANCHES | {Op.CPS, Op.STATUS_WRITE, Op.SLEEP, Op.EXCEPTION, Op.UNDEFINED}
 INTRINSICS = """
