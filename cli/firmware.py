@@ -87,18 +87,21 @@ def plan(
     from common.files import write_atomic
     from common.paths import BUILD
     from generator.compile import compile_model
+    from generator.contents import columns_bytes
     from generator.importer import read_model
     from generator.placement import check_objective
     from generator.plan_report import plan_summary, plan_svg, plan_table
 
     choice = chosen_model(bench, model, streaming)
+    objective = check_objective(optimize or DEFAULT_OPTIMIZE)
     name = choice.model.name
     with console.status(f"compiling {name}"):
         compiled = compile_model(
             read_model(choice.model),
             str(choice.model),
             dead_channels=not no_dce,
-            compact=check_objective(optimize or DEFAULT_OPTIMIZE) == "memory",
+            compact=objective == "memory",
+            columns_bytes=columns_bytes(objective),
             streaming=choice.benchmark.streaming,
             front_end=choice.benchmark.front_end,
         )

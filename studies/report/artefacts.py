@@ -72,11 +72,14 @@ def _layers(firmware: Firmware) -> tuple[LayerTime, ...]:
 def _tensors(firmware: Firmware) -> tuple[Tensor, ...]:
     """The plan made again from the model; only if it comes out as the image's did."""
     from generator.compile import compile_model
+    from generator.contents import columns_bytes
+    from generator.ops.conv_2d import FEW_COLUMNS_BYTES
     from generator.plan_report import planned_tensors
 
     if firmware.runtime != "aot":
         return ()
-    for dead_channels, planes in product((True, False), repeat=2):
+    columns = dict.fromkeys((columns_bytes(firmware.optimize), FEW_COLUMNS_BYTES))
+    for dead_channels, planes, most_bytes in product((True, False), (True, False), columns):
         try:
             content = firmware.model_file.read_bytes()
             compiled = compile_model(
@@ -85,6 +88,7 @@ def _tensors(firmware: Firmware) -> tuple[Tensor, ...]:
                 dead_channels=dead_channels,
                 compact=firmware.optimize == "memory",
                 planes=planes,
+                columns_bytes=most_bytes,
             )
         except (OSError, UserError):
             return ()
