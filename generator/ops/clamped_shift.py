@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from generator.ops.fixed_shift import Steps, output_steps
 from generator.ops.linear import Linear, folded_bias, rescale_per_filter, weight_matrix
-from generator.ops.packing import accumulator_range, constant_output
+from generator.ops.packing import PAIRED_FILTERS, accumulator_range, constant_output, overlapping_blocks
 from generator.quantization import Rescale
 
 FINE_BITS = 8  # of a fine bias
@@ -78,6 +78,16 @@ def fixed_shift_filters(
                 return None
             whole_ones[index] = int(bias[index]) + found_whole[0], *found_whole[1:]
     return FixedShift(weights, fine_ones.astype(np.int32), whole_ones.astype(np.int32))
+
+
+def fixed_in_pairs(layer: Linear, minimum: int, maximum: int, filters: int) -> FixedShift | None:
+    """Constants for what firmware/kernels/conv_2d_s8_paired.h takes of filters in even and in odd places of blocks.
+
+    ``filters``: the layer's, or more where others fill up the last block.
+    """
+    places = overlapping_blocks(filters, PAIRED_FILTERS)
+    even, odd = (frozenset(places[:, first::2].reshape(-1).tolist()) for first in (0, 1))
+    return fixed_shift_filters(layer, minimum, maximum, fine=odd, whole=even)
 
 
 def steps_of(low: int, high: int, factor: Rescale, outputs: tuple[int, int], zero_point: int) -> Steps | None:

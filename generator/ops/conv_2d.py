@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from generator.graph import Graph, Operator
 from generator.ops import winograd
-from generator.ops.clamped_shift import FixedShift, fixed_shift_filters
+from generator.ops.clamped_shift import fixed_in_pairs
 from generator.ops.conv_2d_planes import lower_planes, straight_blocks
 from generator.ops.linear import (
     Linear,
@@ -28,7 +28,6 @@ from generator.ops.packing import (
     PAIRED_FILTERS,
     PAIRED_TAIL,
     can_pair,
-    overlapping_blocks,
     pack_blocks,
     pack_paired,
     pack_paired_fixed,
@@ -138,7 +137,7 @@ def lower(graph: Graph, operator: Operator) -> Lowered:
     if SOURCE in operator.options or TARGET in operator.options:
         source = operator.options.get(SOURCE) or tensor_places(layer.input)
         target = operator.options.get(TARGET) or tensor_places(layer.output)
-        if layer.weights.elements != layer.filters * layer.input.shape[3]:
+        if layer.weights.shape[1:3] != (1, 1):
             return _into_planes(lower_layer(layer, operator), target)
         words, pixels = padded_depth(layer.input.shape[3]) // 2, layer.output.elements // layer.filters
         columns = tuning_of(operator).columns or _columns(words, pixels, PAIRED_LANES, _most_bytes(operator))
@@ -162,29 +161,24 @@ def _lower_winograd(layer: Linear, operator: Operator) -> Lowered | None:
     return winograd.lower(layer, window, limits)
 
 
-def suits_planes(graph: Graph, operator: Operator) -> bool:
-    """Whether a convolution that was not rejected is one that `lower_planes` can do."""
+def unclamped(graph: Graph, operator: Operator) -> Lowered | None:
+    """What a convolution that was not rejected becomes; None if not the paired kernel for one image, without clamps."""
     layer = linear_of(graph, operator)
     if layer is None or layer.dtype != "int8" or layer.input.shape[0] != 1:
-        return False
+        return None
     lowered = lower(graph, operator)
     limits = lowered.parameters.get("activation_min"), lowered.parameters.get("activation_max")
-    return lowered.kernel == PAIRED and bool(lowered.parameters["pointwise"]) and limits == (INT8_MIN, INT8_MAX)
+    return lowered if lowered.kernel == PAIRED and limits == (INT8_MIN, INT8_MAX) else None
 
 
-def writes_planes(graph: Graph, operator: Operator, target: Places) -> bool:
-    """Whether a convolution that was not rejected, but for which `suits_planes` is false, can write its outputs to
-    ``target`` nevertheless."""
-    layer = linear_of(graph, operator)
-    if layer is None or layer.dtype != "int8" or layer.input.shape[0] != 1 or target.second is not None:
-        return False
-    lowered = lower(graph, operator)
-    limits = lowered.parameters.get("activation_min"), lowered.parameters.get("activation_max")
-    if lowered.kernel != PAIRED or limits != (INT8_MIN, INT8_MAX) or layer.filters % PAIRED_FILTERS:
-        return False
-    width = layer.output.shape[2]
-    several = layer.weights.elements != layer.filters * layer.input.shape[3]
-    return several and width % PAIRED_LANES == 0 and width <= MOST_PIXELS
+def writes_planes(lowered: Lowered, target: Places) -> bool:
+    """Whether an `unclamped` convolution can write its outputs to ``target``: a pointwise one always, one of several
+    taps if rows are whole pairs and filters whole blocks."""
+    width, taps = lowered.integer("output_w"), lowered.integer("filter_h") * lowered.integer("filter_w")
+    whole = width % PAIRED_LANES == 0 and lowered.integer("output_channels") % PAIRED_FILTERS == 0
+    return bool(lowered.parameters["pointwise"]) or (
+        taps > 1 and target.second is None and whole and width <= MOST_PIXELS
+    )
 
 
 def _into_planes(lowered: Lowered, target: Places) -> Lowered:
@@ -232,7 +226,7 @@ def lower_int8(
     minimum, maximum = activation_range(activation, layer.output.quantization)
     weights, records, by_offset = packed_filters(layer, minimum, maximum)
     paired = by_offset and groups == 1 and can_pair(weights, records) and tuning.kernel in (None, PAIRED)
-    fixed = _fixed_in_pairs(layer, minimum, maximum) if paired else None
+    fixed = fixed_in_pairs(layer, minimum, maximum, layer.filters) if paired else None
     if fixed is not None:
         weights = fixed.weights
     kernel, lanes, filters_of_block = (PAIRED, PAIRED_LANES, PAIRED_FILTERS) if paired else (PLAIN, PIXELS, FILTERS)
@@ -290,13 +284,6 @@ def lower_int8(
         lead={0: lead_bytes(layer, window, lanes * columns, layer.filters // groups if groups > 1 else None)},
         straight_blocks=straight,
     )
-
-
-def _fixed_in_pairs(layer: Linear, minimum: int, maximum: int) -> FixedShift | None:
-    """Constants for what firmware/kernels/conv_2d_s8_paired.h takes of filters in even and in odd places of blocks."""
-    places = overlapping_blocks(layer.filters, PAIRED_FILTERS)
-    even, odd = (frozenset(places[:, first::2].reshape(-1).tolist()) for first in (0, 1))
-    return fixed_shift_filters(layer, minimum, maximum, fine=odd, whole=even)
 
 
 def lower_int16(layer: Linear, window: Window, activation: int) -> Lowered:

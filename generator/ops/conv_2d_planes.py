@@ -5,14 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.ops.clamped_shift import fixed_shift_filters
+from generator.ops.clamped_shift import fixed_in_pairs, fixed_shift_filters
 from generator.ops.linear import Linear
 from generator.ops.lowered import Lowered
 from generator.ops.packing import (
     INPUTS_PER_STEP,
     PAIRED_FILTERS,
     PAIRED_TAIL,
-    overlapping_blocks,
     pack_chained,
     pack_chained_fixed,
     pack_paired,
@@ -100,9 +99,7 @@ def _blocks(
     the last block is filled up with filters of zero weights; else it shares filters with the one before."""
     weights, records, _ = packed_filters(layer, *limits)
     added = -layer.filters % PAIRED_FILTERS if whole else 0
-    places = overlapping_blocks(layer.filters + added, PAIRED_FILTERS)
-    even, odd = (frozenset(places[:, first::2].reshape(-1).tolist()) for first in (0, 1))
-    fixed = fixed_shift_filters(layer, *limits, fine=odd, whole=even)
+    fixed = fixed_in_pairs(layer, *limits, layer.filters + added)
     rows = ((0, added), (0, 0))
     if fixed is None:
         weights, records = np.pad(weights, rows), np.pad(records, rows, mode="edge")

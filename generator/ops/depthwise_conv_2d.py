@@ -233,6 +233,11 @@ class PlaneLines(Lines):
 
 def plane_lines(graph: Graph, operator: Operator) -> PlaneLines | None:
     """How the planes of an operator that was not rejected lie, or None if it cannot work on them."""
+    found = _on_planes(graph, operator)
+    return None if found is None else found[0]
+
+
+def _on_planes(graph: Graph, operator: Operator) -> "tuple[PlaneLines, _Small] | None":
     layer = linear_of(graph, operator)
     assert layer is not None
     in_groups, tuning = grouped(layer), tuning_of(operator)
@@ -248,27 +253,24 @@ def plane_lines(graph: Graph, operator: Operator) -> PlaneLines | None:
         PlaneLines(along, across, across.outputs, along is small.columns)
         for along, across in ((small.columns, small.rows), (small.rows, small.columns))
     )
-    return min(by_rows, by_columns, key=lambda lines: lines.run)
+    return min(by_rows, by_columns, key=lambda lines: lines.run), small
 
 
 def _lower_planes(graph: Graph, operator: Operator) -> Lowered:
-    layer, lines = linear_of(graph, operator), plane_lines(graph, operator)
-    assert layer is not None
-    assert lines is not None
-    window = window_of(operator, *layer.input.shape[1:3], *layer.weights.shape[1:3])
-    small = _small_filters(grouped(layer), window, operator.options.get("activation", 0))
-    assert small is not None
-    channels, in_place = layer.input.shape[3], bool(operator.options[PLANES])
+    found = _on_planes(graph, operator)
+    assert found is not None
+    lines, small = found
+    layer, in_place = small.layer, bool(operator.options[PLANES])
     return Lowered(
         kernel=PLANES_KERNEL,
         header=HEADER,
         struct=STRUCT,
         parameters=small.parameters(lines, by_rows=lines.by_rows) | {"output_plane": lines.block},
         inputs=(layer.input.index,),
-        macs=layer.output.elements * window.filter_h * window.filter_w,
-        read_past=0 if in_place else -channels % CHANNELS,
+        macs=layer.output.elements * small.rows.taps * small.columns.taps,
+        read_past=0 if in_place else -layer.filters % CHANNELS,
         over=layer.input.index if in_place else None,
-        output_bytes=lines.planes_bytes(channels),
+        output_bytes=lines.planes_bytes(layer.filters),
     )
 
 
